@@ -1,0 +1,1 @@
+"""What can be launched and timed, one module a driver."""

@@ -1,0 +1,1 @@
+"""The `tare` command; the only place that imports both runtime and sim."""

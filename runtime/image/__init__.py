@@ -1,0 +1,1 @@
+"""Images: the content store, its layers, and the image made from this machine itself."""

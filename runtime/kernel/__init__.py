@@ -1,0 +1,1 @@
+"""The only layer that touches Linux; thin and typed, no policy."""

@@ -1,0 +1,70 @@
+"""Mounts: mount(2), the mount API of Linux 5.2, pivot_root(2)."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from runtime.abi import (
+    MOVE_MOUNT_F_EMPTY_PATH,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    OPEN_TREE_CLONE,
+)
+from runtime.kernel import libc
+
+_AT_FDCWD = -100
+_GUARDED = MS_NOSUID | MS_NODEV | MS_NOEXEC
+
+
+def umount2(target: str, flags: int) -> None:
+    """umount2(2)."""
+    libc.check(libc.umount2_call(os.fsencode(target), flags))
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    """pivot_root(2)."""
+    libc.syscall(libc.PIVOT_ROOT, os.fsencode(new_root), os.fsencode(put_old))
+
+
+def open_tree(path: str, descriptor: int) -> None:
+    """Take a detached copy of one mount, at a descriptor number that the plan chose: open_tree(2), Linux 5.2."""
+    made = libc.syscall(libc.OPEN_TREE, _AT_FDCWD, os.fsencode(path), OPEN_TREE_CLONE | os.O_CLOEXEC)
+    os.dup2(made, descriptor, inheritable=False)
+    os.close(made)
+
+
+def move_mount(descriptor: int, target: str) -> None:
+    """Attach a detached mount at a path and close its descriptor: move_mount(2), Linux 5.2."""
+    libc.syscall(libc.MOVE_MOUNT, descriptor, b"", _AT_FDCWD, os.fsencode(target), MOVE_MOUNT_F_EMPTY_PATH)
+    os.close(descriptor)
+
+
+def mask_path(path: str) -> None:
+    """Make a path unreadable: a file by binding /dev/null over it, a directory by an empty read-only tmpfs.
+
+    A path that does not exist needs no mask. /dev must be the container's own and fresh (CVE-2025-31133: a
+    container that can replace /dev/null chooses what is bound).
+    """
+    try:
+        libc.mount("/dev/null", path, None, MS_BIND, None)
+    except NotADirectoryError:
+        libc.mount("tmpfs", path, "tmpfs", MS_RDONLY | _GUARDED, "size=0k,nr_inodes=1")
+    except FileNotFoundError:
+        pass
+
+
+def readonly_path(path: str) -> None:
+    """Make a path read-only for all below it: a bind mount on itself, then a read-only remount."""
+    try:
+        libc.mount(path, path, None, MS_BIND | MS_REC, None)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return
+        raise
+    libc.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_RDONLY | _GUARDED, None)

@@ -1,0 +1,1 @@
+"""Turns a plan into a process by way of the zygote."""

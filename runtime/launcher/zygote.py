@@ -1,0 +1,267 @@
+"""The zygote: the small, warm, single-threaded process that every container is cloned from.
+
+Run as ``python -I -S -E zygote.py SOCKET``. It imports only what a launch needs, because each page that it has written
+must be copied for every child: 9 MiB instead of an engine's 60 make clone(2) cheap. It is single-threaded, because a
+cloned child continues as a copy of the calling thread and would inherit locks that nobody gives back. It knows
+nothing of images or configurations: it is handed the operations of a plan and applies them one by one.
+
+Protocol, over a SOCK_SEQPACKET socket, one `marshal` value a message:
+
+=========  ==========================================================  =============================================
+direction  message                                                     descriptors
+=========  ==========================================================  =============================================
+request    ("launch", id, prepare, flags, inside, cleanup)             stdin, stdout, stderr of the program
+request    ("kill", id, signal)
+reply      ("ready", "")                                               once, before any request is read
+reply      ("started", id, pid, marks)                                 exec succeeded
+reply      ("failed", id, phase, index, errno, problems)               operation `index` of a phase failed; all undone
+reply      ("exited", id, status, marks, problems)                     wait status as of waitpid(2); all cleaned up
+=========  ==========================================================  =============================================
+
+Operations are (call, arguments) pairs. Marks are CLOCK_MONOTONIC nanoseconds. Those of "started" are: request
+received, after each *prepare* operation, process cloned, after each *inside* operation but the last, exec seen. Those
+of "exited" are: exit seen, after each *cleanup* operation. Problems are (index, errno) of failed *cleanup* operations.
+
+End of file on the socket means that the engine is gone: every container is killed and cleaned up, then the zygote
+ends. The other end is the engine that started this process, so `marshal` (fast, built in) is safe here.
+"""
+
+from __future__ import annotations
+
+import _signal
+import _socket
+import array
+import marshal
+import os
+import select
+import sys
+from time import monotonic_ns
+
+TYPE_CHECKING = False  # importing typing would cost 1 MiB in every child
+if TYPE_CHECKING:
+    from typing import Any
+
+    Operations = tuple[tuple[str, tuple[Any, ...]], ...]
+
+if __name__ == "__main__":  # -I leaves the project off the path
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from runtime.kernel.calls import CALLS  # noqa: E402
+from runtime.kernel.process import clone  # noqa: E402
+
+MESSAGE_BYTES = 200_000  # a message must fit the socket's buffer, whose default is 208 KiB (socket(7))
+_SIGPIPE, _SIGKILL = 13, 9
+_CAPTURED = (OSError, ValueError, TypeError)  # what an operation can raise; anything else is a bug and ends the zygote
+
+
+class Container:
+    """A launched process and what is known of it until it ends."""
+
+    __slots__ = ("cleanup", "identifier", "marks", "pid", "pidfd", "report", "said")
+
+    def __init__(
+        self, identifier: str, pid: int, pidfd: int, report: int, marks: list[int], cleanup: Operations
+    ) -> None:
+        self.identifier = identifier
+        self.pid = pid
+        self.pidfd = pidfd
+        self.report = report  # read end of the pipe that the new process reports on; closed by exec
+        self.said = b""  # what came through it so far
+        self.marks = marks
+        self.cleanup = cleanup
+
+
+class Zygote:
+    """The event loop: requests from the engine, reports and ends of containers."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.socket = _socket.socket(fileno=descriptor)
+        self.poll = select.epoll()
+        self.poll.register(descriptor, select.EPOLLIN)
+        self.reports: dict[int, Container] = {}
+        self.pidfds: dict[int, Container] = {}
+        self.names: dict[str, Container] = {}
+        self.open = True
+
+    def run(self) -> None:
+        """Serve until the engine is gone and the last container is cleaned up."""
+        control = self.socket.fileno()
+        self._send("ready", "")
+        while self.open or self.pidfds:
+            for descriptor, _ in self.poll.poll():
+                if descriptor == control:
+                    self._request()
+                elif descriptor in self.reports:
+                    self._report(self.reports[descriptor])
+                elif descriptor in self.pidfds:
+                    self._exit(self.pidfds[descriptor])
+
+    def _send(self, *message: Any) -> None:
+        if self.open:
+            try:
+                self.socket.send(marshal.dumps(message), _socket.MSG_NOSIGNAL)
+            except OSError:
+                self._close()
+
+    def _close(self) -> None:
+        """Take note that the engine is gone, and end all that it started."""
+        if self.open:
+            self.open = False
+            self.poll.unregister(self.socket.fileno())
+            for container in self.pidfds.values():
+                _signal.pidfd_send_signal(container.pidfd, _SIGKILL)
+
+    def _request(self) -> None:
+        data, ancillary, _, _ = self.socket.recvmsg(MESSAGE_BYTES, 64, _socket.MSG_CMSG_CLOEXEC)
+        received = monotonic_ns()
+        if not data:
+            self._close()
+            return
+        descriptors = array.array("i")
+        for _, _, block in ancillary:
+            descriptors.frombytes(block)
+        kind, identifier, *rest = marshal.loads(data)
+        try:
+            if kind == "launch":
+                self._launch(received, identifier, tuple(descriptors), *rest)
+            elif (container := self.names.get(identifier)) is not None:
+                _signal.pidfd_send_signal(container.pidfd, rest[0])
+        except ProcessLookupError:
+            pass  # it ended while the request was under way; its exit is about to be reported
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _launch(
+        self,
+        received: int,
+        identifier: str,
+        stdio: tuple[int, ...],
+        prepare: Operations,
+        flags: int,
+        inside: Operations,
+        cleanup: Operations,
+    ) -> None:
+        marks = [received]
+        try:
+            for call, arguments in prepare:
+                CALLS[call](*arguments)
+                marks.append(monotonic_ns())
+        except _CAPTURED as error:
+            self._send("failed", identifier, "prepare", len(marks) - 1, _number(error), _undo(cleanup, [])[1])
+            return
+        report, child_report = os.pipe2(os.O_CLOEXEC)
+        try:
+            pid, pidfd = clone(flags)
+        except OSError as error:
+            os.close(report)
+            os.close(child_report)
+            self._send("failed", identifier, "clone", 0, _number(error), _undo(cleanup, [])[1])
+            return
+        if pid == 0:
+            _become(inside, stdio, child_report)
+        marks.append(monotonic_ns())
+        os.close(child_report)
+        container = Container(identifier, pid, pidfd, report, marks, cleanup)
+        self.reports[report] = self.pidfds[pidfd] = self.names[identifier] = container
+        self.poll.register(report, select.EPOLLIN)
+        self.poll.register(pidfd, select.EPOLLIN)
+
+    def _report(self, container: Container) -> None:
+        """Take in what the new process says of itself; the end of file says that it now runs its program, or ended."""
+        block = os.read(container.report, 65536)
+        if block:
+            container.said += block
+            return
+        seen = monotonic_ns()
+        self.poll.unregister(container.report)
+        os.close(container.report)
+        del self.reports[container.report]
+        container.report = -1
+        values = _unframed(container.said)
+        if not values:
+            return  # killed before it could say anything: its exit tells
+        container.marks += values[0]
+        if len(values) == 1:
+            self._send("started", container.identifier, container.pid, (*container.marks, seen))
+        else:
+            self._reap(container)
+            problems = _undo(container.cleanup, [])[1]
+            self._send("failed", container.identifier, "inside", *values[1], problems)
+
+    def _exit(self, container: Container) -> None:
+        while container.report >= 0:  # a process that ended has closed its end, so this comes to the end of file
+            self._report(container)
+        if container.identifier not in self.names:
+            return  # it failed before its program, which is reported and cleaned up by now
+        marks = [monotonic_ns()]
+        status = self._reap(container)
+        marks, problems = _undo(container.cleanup, marks)
+        self._send("exited", container.identifier, status, tuple(marks), problems)
+
+    def _reap(self, container: Container) -> int:
+        _, status = os.waitpid(container.pid, 0)
+        self.poll.unregister(container.pidfd)
+        os.close(container.pidfd)
+        del self.pidfds[container.pidfd], self.names[container.identifier]
+        return status
+
+
+def _number(error: Exception) -> int:
+    return getattr(error, "errno", None) or 22  # EINVAL: Python refused the arguments before the kernel saw them
+
+
+def _framed(value: tuple[int, ...]) -> bytes:
+    blob = marshal.dumps(value)
+    return len(blob).to_bytes(4, "little") + blob
+
+
+def _unframed(data: bytes) -> list[tuple[int, ...]]:
+    values = []
+    while data:
+        end = 4 + int.from_bytes(data[:4], "little")
+        values.append(marshal.loads(data[4:end]))
+        data = data[end:]
+    return values
+
+
+def _undo(cleanup: Operations, marks: list[int]) -> tuple[list[int], tuple[tuple[int, int], ...]]:
+    """Make every clean-up operation, whatever becomes of the others; what was never made needs no undoing."""
+    problems = []
+    for index, (call, arguments) in enumerate(cleanup):
+        try:
+            CALLS[call](*arguments)
+        except FileNotFoundError:
+            pass
+        except _CAPTURED as error:
+            problems.append((index, _number(error)))
+        marks.append(monotonic_ns())
+    return marks, tuple(problems)
+
+
+def _become(inside: Operations, stdio: tuple[int, ...], report: int) -> None:
+    """Apply the operations of the plan to this new process; never returns."""
+    marks: list[int] = []
+    index = 0
+    try:
+        for number, descriptor in enumerate(stdio):
+            os.dup2(descriptor, number)
+        for call, arguments in inside[:-1]:
+            CALLS[call](*arguments)
+            marks.append(monotonic_ns())
+            index += 1
+        os.write(report, _framed(tuple(marks)))
+        call, arguments = inside[-1]
+        CALLS[call](*arguments)
+    except Exception as error:
+        if index < len(inside) - 1:
+            os.write(report, _framed(tuple(marks)))
+        os.write(report, _framed((index, _number(error))))
+    finally:
+        os._exit(255)
+
+
+if __name__ == "__main__":
+    # Python ignores SIGPIPE, and what is ignored stays ignored across execve(2): programs expect the default
+    _signal.signal(_SIGPIPE, _signal.SIG_DFL)
+    Zygote(int(sys.argv[1])).run()

@@ -1,0 +1,1 @@
+"""From a specification to an ordered list of kernel operations; pure."""

@@ -1,0 +1,1 @@
+"""OCI documents as frozen dataclasses; pure."""

@@ -1,0 +1,1 @@
+"""A SimPy model of how containers and virtual machines start, what memory they hold and how many fit."""

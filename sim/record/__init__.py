@@ -1,0 +1,1 @@
+"""The one record type of real and simulated launches, and its file."""
