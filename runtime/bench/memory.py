@@ -5,7 +5,7 @@ What is counted, per instance:
 - ``application``: its private pages (USS: Private_Clean + Private_Dirty of ``/proc/PID/smaps_rollup``);
 - ``shared libraries``: its proportional share of pages that others map too (PSS - USS);
 - ``kernel objects``: growth of slab, kernel stacks, page tables and per-CPU memory of the whole host, per instance;
-- ``engine``: PSS of the zygote, divided among the instances.
+- ``engine``: PSS of the zygote, divided among the containers; a plain process needs none.
 
 The kernel's part is a difference over the whole host, so other activity on the machine adds noise to it; the
 difference of MemAvailable is given beside it as the ramp's points.
@@ -46,11 +46,14 @@ class Ramp:
         Host memory (MemTotal - MemAvailable) beyond that at the start, at each point.
     per_instance : tuple of dict
         Category to bytes, for each instance at the end of the ramp.
+    engine_bytes : int
+        PSS of the zygote at the end of the ramp.
     """
 
     running: tuple[int, ...]
     used_bytes: tuple[int, ...]
     per_instance: tuple[dict[str, float], ...]
+    engine_bytes: int
 
 
 def smaps_rollup_bytes(text: str) -> dict[str, int]:
@@ -115,18 +118,17 @@ def ramp(session: Session, plan: Callable[[int], Plan], points: Sequence[int], p
             used.append(_used_bytes(now) - _used_bytes(before))
         count = len(launches)
         kernel = max(0, sum(now[name] - before[name] for name in _KERNEL)) / count
-        engine = _rollup(session.zygote_pid)["Pss"] / count
+        engine_bytes = _rollup(session.zygote_pid)["Pss"]
         rollups = [_rollup(pid) for pid in pids]
     per_instance = tuple(
         {
             "application": float(private := rollup["Private_Clean"] + rollup["Private_Dirty"]),
             "shared libraries": float(max(0, rollup["Pss"] - private)),
             "kernel objects": float(kernel),
-            "engine": float(engine),
         }
         for rollup in rollups
     )
-    return Ramp(tuple(running), tuple(used), per_instance)
+    return Ramp(tuple(running), tuple(used), per_instance, engine_bytes)
 
 
 def _end_all(launches: Sequence[Launch]) -> None:
@@ -138,6 +140,7 @@ def _end_all(launches: Sequence[Launch]) -> None:
 
 def memory_instances(technology: str, driver: str, measured: Ramp) -> list[dict[str, Any]]:
     """Records of the instances of a ramp."""
+    shared = {"engine": measured.engine_bytes / len(measured.per_instance)} if technology == "container" else {}
     return [
         {
             "experiment": "memory",
@@ -148,7 +151,7 @@ def memory_instances(technology: str, driver: str, measured: Ramp) -> list[dict[
             "start_s": 0.0,
             "duration_s": 0.0,
             "stages": [],
-            "memory_bytes": memory,
+            "memory_bytes": memory | shared,
         }
         for index, memory in enumerate(measured.per_instance)
     ]

@@ -18,7 +18,9 @@ from runtime.plan.container import Plan, plan_process
 class _Zygote:
     """Launches by a session's zygote; making the plan is part of the launch, so the clock sees it."""
 
+    name: str
     technology: str
+    differs: str
 
     def __init__(self, session: Session, payload: Payload) -> None:
         self._session = session

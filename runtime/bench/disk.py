@@ -1,0 +1,47 @@
+"""How fast this machine reads a file that is not in memory."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from pathlib import Path
+from time import monotonic_ns
+
+_FILE_BYTES = 64 << 20
+_BLOCK_BYTES = 1 << 20
+
+
+def measure_read_bandwidth(folder: Path) -> float | None:
+    """Write a file of 64 MiB, and read it back past the page cache (O_DIRECT, open(2)).
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where; the file is removed.
+
+    Returns
+    -------
+    float or None
+        Bytes per second of sequential reading, one request of 1 MiB at a time; None where the file system does not do
+        direct reads, as tmpfs.
+    """
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="tare-bench-") as file:
+        file.write(os.urandom(_BLOCK_BYTES) * (_FILE_BYTES // _BLOCK_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            descriptor = os.open(file.name, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            with mmap.mmap(-1, _BLOCK_BYTES) as page:  # direct reads want memory that is aligned, as mapped memory is
+                start_ns = monotonic_ns()
+                done = 0
+                while got := os.readv(descriptor, [page]):
+                    done += got
+                return done / ((monotonic_ns() - start_ns) * 1e-9)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Whole experiments: from a technology and a host to records."""

@@ -1,0 +1,1 @@
+"""Pure formulas and data structures of the model; nothing here knows SimPy."""

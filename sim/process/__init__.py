@@ -1,0 +1,1 @@
+"""The moving parts, and the only modules that import SimPy."""

@@ -1,0 +1,1 @@
+"""What is simulated: hosts, technologies and the published figures behind them; frozen and validated."""
