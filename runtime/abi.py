@@ -34,9 +34,6 @@ PR_SET_PDEATHSIG = 1
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 
-# linux/close_range.h
-CLOSE_RANGE_CLOEXEC = 0x4
-
 # linux/stat.h
 S_IFREG = 0o100000
 S_IFCHR = 0o020000

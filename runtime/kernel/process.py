@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from runtime.abi import CLONE_PIDFD, CLOSE_RANGE_CLOEXEC
+from runtime.abi import CLONE_PIDFD
 from runtime.kernel import libc
 
 _SIGCHLD = 17
@@ -38,10 +38,15 @@ def clone(flags: int) -> tuple[int, int]:
     return (pid, _pidfd.value) if pid else (0, -1)
 
 
+def close_from(first: int) -> None:
+    """Close every descriptor from one on: close_range(2), Linux 5.9."""
+    libc.syscall(libc.CLOSE_RANGE, first, 0xFFFFFFFF, 0)
+
+
 def execute(arguments: tuple[str, ...], environment: tuple[str, ...]) -> None:
     """Replace this process by a program found through the PATH of its new environment: execve(2).
 
-    Every descriptor above 2 is closed on success. Does not return.
+    Does not return.
 
     Parameters
     ----------
@@ -56,7 +61,6 @@ def execute(arguments: tuple[str, ...], environment: tuple[str, ...]) -> None:
         ENOENT when no file of that name was found, EACCES when one was found that cannot be executed, else as
         execve(2).
     """
-    libc.syscall(libc.CLOSE_RANGE, 3, 0xFFFFFFFF, CLOSE_RANGE_CLOEXEC)
     variables = dict(entry.partition("=")[::2] for entry in environment)
     program = arguments[0]
     if "/" in program:

@@ -19,7 +19,7 @@ reply      ("exited", id, status, marks, problems)                     wait stat
 =========  ==========================================================  =============================================
 
 Operations are (call, arguments) pairs. Marks are CLOCK_MONOTONIC nanoseconds. Those of "started" are: request
-received, after each *prepare* operation, process cloned, after each *inside* operation but the last, exec seen. Those
+received, after each *prepare* operation, first breath of the process, after each *inside* operation but the last, exec seen. Those
 of "exited" are: exit seen, after each *cleanup* operation. Problems are (index, errno) of failed *cleanup* operations.
 
 End of file on the socket means that the engine is gone: every container is killed and cleaned up, then the zygote
@@ -47,7 +47,7 @@ if __name__ == "__main__":  # -I leaves the project off the path
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from runtime.kernel.calls import CALLS  # noqa: E402
-from runtime.kernel.process import clone  # noqa: E402
+from runtime.kernel.process import clone, close_from  # noqa: E402
 
 MESSAGE_BYTES = 200_000  # a message must fit the socket's buffer, whose default is 208 KiB (socket(7))
 _SIGPIPE, _SIGKILL = 13, 9
@@ -160,7 +160,6 @@ class Zygote:
             return
         if pid == 0:
             _become(inside, stdio, child_report)
-        marks.append(monotonic_ns())
         os.close(child_report)
         container = Container(identifier, pid, pidfd, report, marks, cleanup)
         self.reports[report] = self.pidfds[pidfd] = self.names[identifier] = container
@@ -241,11 +240,14 @@ def _undo(cleanup: Operations, marks: list[int]) -> tuple[list[int], tuple[tuple
 
 def _become(inside: Operations, stdio: tuple[int, ...], report: int) -> None:
     """Apply the operations of the plan to this new process; never returns."""
-    marks: list[int] = []
+    marks = [monotonic_ns()]
     index = 0
     try:
+        # of all that the launcher holds, other containers' handles among it, this process keeps its own four
         for number, descriptor in enumerate(stdio):
             os.dup2(descriptor, number)
+        report = os.dup2(report, 3, inheritable=False)
+        close_from(4)
         for call, arguments in inside[:-1]:
             CALLS[call](*arguments)
             marks.append(monotonic_ns())

@@ -70,9 +70,9 @@ class Process:
         if not self.args or not self.args[0]:
             raise SpecError("configure", "process.args", "no command", "name a program: tare run IMAGE COMMAND")
         if not self.cwd.startswith("/"):
-            raise SpecError("configure", self.cwd, "the working directory is not an absolute path")
+            raise SpecError("configure", self.cwd, "the working directory is not an absolute path", "start it with /")
         if any("\0" in text for text in (*self.args, *self.env, self.cwd)):
-            raise SpecError("configure", self.args[0], "an argument or variable holds a null byte")
+            raise SpecError("configure", self.args[0], "an argument or variable holds a null byte", "leave it out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,6 @@ static int remove_tree(const char *folder) { /* of a container that wrote nothin
   return 0;
 }
 static int execute(char *const arguments[], char *const variables[]) {
-  close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   environ = variables;
   return execvp(arguments[0], arguments);
 }
@@ -149,6 +148,7 @@ def translate(plan: Plan) -> str:
     return f"""{_HEAD}
 static int inside(void *unused) {{
   (void)unused;
+  close_range(4, ~0U, 0);
 {body(plan.inside)}
   return 127;
 }}
