@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from runtime.errors import CommandError, EngineError, KernelError
-from runtime.launcher import zygote
+from runtime.launcher.protocol import MESSAGE_BYTES
 from runtime.plan.container import Plan
 from runtime.plan.operation import Operation
 
@@ -174,7 +174,8 @@ class Launcher:
     def __init__(self, held: Sequence[int] = ()) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._launches: dict[str, Launch] = {}
-        script = str(Path(zygote.__file__))
+        # started, never imported: it needs Linux, and this module is imported where only recorded figures are read
+        script = str(Path(__file__).with_name("zygote.py"))
         try:
             # a session of its own: Ctrl-C in the terminal is for the engine, which then ends containers in order
             self._process = subprocess.Popen(
@@ -189,7 +190,7 @@ class Launcher:
             raise EngineError("start the zygote", sys.executable, str(error.strerror).lower()) from error
         finally:
             theirs.close()
-        if not self._socket.recv(zygote.MESSAGE_BYTES):
+        if not self._socket.recv(MESSAGE_BYTES):
             self.close()
             raise EngineError("start the zygote", sys.executable, "it ended at once", "see the messages above this one")
 
@@ -231,7 +232,7 @@ class Launcher:
             The request is too large, or the zygote is gone.
         """
         data = marshal.dumps(message)
-        if len(data) > zygote.MESSAGE_BYTES:
+        if len(data) > MESSAGE_BYTES:
             raise EngineError(
                 "launch", str(message[1]), f"arguments and environment take {len(data)} bytes", "pass less of them"
             )
@@ -243,7 +244,7 @@ class Launcher:
 
     def receive(self) -> None:
         """Wait for one reply and give it to the launch that it is about."""
-        data = self._socket.recv(zygote.MESSAGE_BYTES)
+        data = self._socket.recv(MESSAGE_BYTES)
         if not data:
             lost = EngineError("wait for", "the zygote", "it ended unexpectedly", "see the messages above this one")
             for launch in self._launches.values():

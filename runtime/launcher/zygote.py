@@ -19,8 +19,9 @@ reply      ("exited", id, status, marks, problems)                     wait stat
 =========  ==========================================================  =============================================
 
 Operations are (call, arguments) pairs. Marks are CLOCK_MONOTONIC nanoseconds. Those of "started" are: request
-received, after each *prepare* operation, first breath of the process, after each *inside* operation but the last, exec seen. Those
-of "exited" are: exit seen, after each *cleanup* operation. Problems are (index, errno) of failed *cleanup* operations.
+received, after each *prepare* operation, first breath of the process, after each *inside* operation but the last,
+exec seen. Those of "exited" are: exit seen, after each *cleanup* operation. Problems are (index, errno) of failed
+*cleanup* operations.
 
 End of file on the socket means that the engine is gone: every container is killed and cleaned up, then the zygote
 ends. The other end is the engine that started this process, so `marshal` (fast, built in) is safe here.
@@ -48,8 +49,8 @@ if __name__ == "__main__":  # -I leaves the project off the path
 
 from runtime.kernel.calls import CALLS  # noqa: E402
 from runtime.kernel.process import clone, close_from  # noqa: E402
+from runtime.launcher.protocol import MESSAGE_BYTES  # noqa: E402
 
-MESSAGE_BYTES = 200_000  # a message must fit the socket's buffer, whose default is 208 KiB (socket(7))
 _SIGPIPE, _SIGKILL = 13, 9
 _CAPTURED = (OSError, ValueError, TypeError)  # what an operation can raise; anything else is a bug and ends the zygote
 

@@ -162,6 +162,4 @@ class Records:
 
     def extended(self, instances: Iterable[Instance] = (), densities: Iterable[Density] = ()) -> Records:
         """Return these records with more instances and densities at the end."""
-        return replace(
-            self, instances=(*self.instances, *instances), densities=(*self.densities, *densities)
-        )
+        return replace(self, instances=(*self.instances, *instances), densities=(*self.densities, *densities))

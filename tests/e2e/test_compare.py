@@ -83,6 +83,17 @@ def test_a_machine_that_cannot_launch_falls_back_to_the_recorded_measurements(no
     check(tmp_path / "report", "recorded")
 
 
+def test_a_system_without_namespaces_uses_the_recorded_measurements(tmp_path: Path) -> None:
+    script = (
+        "import sys, runtime.cli.compare, xml.sax.saxutils; sys.platform = 'darwin'\n"
+        "from runtime.cli.main import main; main(['compare', '--samples', '30', '--out', 'report'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "darwin has no Linux namespaces" in " ".join(done.stderr.split())
+    check(tmp_path / "report", "recorded")
+
+
 def test_the_same_seed_simulates_the_same(tare: Command) -> None:
     runs = [
         json.loads(tare("sim", "startup", "--technology", "vm", "--concurrency", "20", "--seed", seed, "--json").stdout)
