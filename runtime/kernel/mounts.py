@@ -51,20 +51,18 @@ def mask_path(path: str) -> None:
     A path that does not exist needs no mask. /dev must be the container's own and fresh (CVE-2025-31133: a
     container that can replace /dev/null chooses what is bound).
     """
-    try:
-        libc.mount("/dev/null", path, None, MS_BIND, None)
-    except NotADirectoryError:
-        libc.mount("tmpfs", path, "tmpfs", MS_RDONLY | _GUARDED, "size=0k,nr_inodes=1")
-    except FileNotFoundError:
-        pass
+    number = libc.try_mount("/dev/null", path, None, MS_BIND, None)
+    if number == errno.ENOTDIR:
+        number = libc.try_mount("tmpfs", path, "tmpfs", MS_RDONLY | _GUARDED, "size=0k,nr_inodes=1")
+    if number not in (0, errno.ENOENT):
+        raise OSError(number, os.strerror(number))
 
 
 def readonly_path(path: str) -> None:
     """Make a path read-only for all below it: a bind mount on itself, then a read-only remount."""
-    try:
-        libc.mount(path, path, None, MS_BIND | MS_REC, None)
-    except OSError as error:
-        if error.errno == errno.ENOENT:
-            return
-        raise
+    number = libc.try_mount(path, path, None, MS_BIND | MS_REC, None)
+    if number == errno.ENOENT:
+        return
+    if number:
+        raise OSError(number, os.strerror(number))
     libc.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_RDONLY | _GUARDED, None)
