@@ -16,19 +16,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from runtime.bench.containers import measure_containers, steps
-from runtime.bench.disk import measure_read_bandwidth
-from runtime.cli.hostmodel import model_host
-from runtime.engine.doctor import launch_trial
-from runtime.engine.session import Session, default_root
-from runtime.errors import BenchError, EngineError
-from runtime.kernel.host import meminfo_bytes
-from sim.datafiles import data_path
+from runtime.bench.containers import steps
+from runtime.cli.tier import choose_tier, real_records, simulated_host
+from runtime.errors import BenchError
 from sim.experiment.density import simulate_density
 from sim.experiment.memory import simulate_memory
 from sim.experiment.startup import simulate_startup
 from sim.record.document import Density, Instance, Records
-from sim.record.file import load_records, parse_records, save_records
+from sim.record.file import save_records
 from sim.report.html import write_report
 from sim.report.pictures import draw_all
 from sim.report.table import HEADINGS, comparison_rows, row_cells
@@ -36,7 +31,6 @@ from sim.spec.host import Host
 from sim.spec.technology_file import load_technology
 
 SIMULATED = ("microvm", "vm")
-RECORDED = "containers.json"
 _COLUMNS = {
     "technology": "technology", "provenance": "provenance", "startup, median": "startup", "startup ratio": "ratio",
     "memory each": "memory each", "memory ratio": "ratio", "how many fit": "how many fit",
@@ -69,7 +63,7 @@ def compare(out: Path | None, samples: int, seed: int, recorded: bool) -> None:
         raise BenchError("write the report to", str(folder), "it exists already", "name another folder with --out")
     console = Console(stderr=True, highlight=False)
     with Progress(console=console, transient=True) as progress:
-        records, host = _recorded(console) if recorded else _live(progress, console, samples, seed)
+        records, host = _real(progress, console, samples, seed, recorded)
         task = progress.add_task("simulating virtual machines", total=len(SIMULATED))
         for name in SIMULATED:
             instances, density = _simulate(name, host, samples, seed)
@@ -83,39 +77,17 @@ def compare(out: Path | None, samples: int, seed: int, recorded: bool) -> None:
     click.echo(f"report: {page}")
 
 
-def _live(progress: Progress, console: Console, samples: int, seed: int) -> tuple[Records, Host]:
-    root = default_root()
-    try:
-        launch_trial(root)
-    except EngineError as error:
-        console.print(f"tare: {error}; recorded measurements are used instead (why: tare doctor)", style="yellow")
-        return _recorded(console)
-    task = progress.add_task("launching containers", total=steps(samples))
-    with Session(root) as session:
-        document = measure_containers(session, samples, seed, lambda: progress.advance(task))
-    records = parse_records(document, "this run")
-    info = meminfo_bytes()
-    bandwidth = measure_read_bandwidth(root)
-    host = replace(model_host(records.machine), reserved_bytes=info["MemTotal"] - info["MemAvailable"])
-    if bandwidth is not None:
-        host = replace(host, disk_bandwidth_bytes_per_s=bandwidth)
-    origin = "published row P350, not measurable here" if bandwidth is None else "measured"
-    return _noted(records, host, f"disk bandwidth {origin}"), host
-
-
-def _recorded(console: Console) -> tuple[Records, Host]:
-    records = load_records(data_path("measurements", RECORDED)).relabelled("recorded")
-    host = model_host(records.machine)
-    return _noted(records, host, "disk bandwidth from published row P350"), host
-
-
-def _noted(records: Records, host: Host, origin: str) -> Records:
-    model = (
-        f"simulated host: {host.cores} cores, {host.available_bytes / 2**30:.1f} GiB of memory free, "
-        f"{host.disk_bandwidth_bytes_per_s / 2**20:.0f} MiB/s of disk ({origin}); VMs start one at a time, with a warm "
-        "cache"
-    )
-    return replace(records, notes=(*records.notes, model))
+def _real(progress: Progress, console: Console, samples: int, seed: int, recorded: bool) -> tuple[Records, Host]:
+    """Real figures and the model of their machine, which the notes describe."""
+    tier = choose_tier("recorded" if recorded else None)
+    if tier.obstacle is not None:
+        why = f"tare: {tier.obstacle}; recorded measurements are used instead (why: tare doctor)"
+        console.print(why, style="yellow")
+    task = progress.add_task("launching containers", total=steps(samples), visible=tier.live)
+    records = real_records(tier, samples, seed, lambda: progress.advance(task))
+    host, words = simulated_host(tier, records.machine)
+    note = f"{words}; VMs start one at a time, with a warm cache"
+    return replace(records, notes=(*records.notes, note)), host
 
 
 def _simulate(name: str, host: Host, samples: int, seed: int) -> tuple[tuple[Instance, ...], Density]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Sequence
 from importlib.resources import files
@@ -47,7 +46,7 @@ def render_report(
         records=records,
         command=shlex.join(records.command),
         memory=BYTES.text(records.machine.memory_bytes),
-        figures=[(picture, _data_url(picture)) for picture in pictures],
+        figures=[(picture, picture.svg_url()) for picture in pictures],
         headings=HEADINGS,
         rows=[(row.provenance, row_cells(row)) for row in rows],
         absent=ABSENT,
@@ -89,10 +88,6 @@ def write_report(
     except OSError as error:
         part.unlink(missing_ok=True)
         raise RecordError(f"write report '{path}': {error.strerror}", "choose another folder with --out") from error
-
-
-def _data_url(picture: Picture) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(picture.svg().encode()).decode("ascii")
 
 
 def _meanings(records: Records) -> list[tuple[Provenance, str, list[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from dataclasses import dataclass, field
@@ -47,6 +48,10 @@ class Picture:
         words = f"<title>{escape(self.title)}</title>\n <desc>{escape(self.alt)}</desc>"
         text = re.sub(r"<svg ", lambda _: head, text, count=1)
         return re.sub(r"(<svg [^>]*>)", lambda match: f"{match[1]}\n {words}", text, count=1)
+
+    def svg_url(self) -> str:
+        """Return the SVG as a data URL, for pages that hold all they show."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg().encode()).decode("ascii")
 
     def png(self) -> bytes:
         """Return the PNG bytes, at 160 dots per inch (2133 pixels wide)."""

@@ -1,4 +1,4 @@
-"""Seconds and bytes as people read them: three significant digits and the unit that suits."""
+"""Seconds, bytes and counts as people read them: three significant digits and the unit that suits."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class UnitScale:
         """
         size, name = self.unit(value)
         scaled = float(f"{value / size:.3g}")
-        if scaled == 0 or name == "B":
-            return f"{scaled:.0f} {name}"
+        if scaled == 0 or name in ("B", ""):
+            return f"{scaled:.0f} {name}".rstrip()
         decimals = max(0, 2 - math.floor(math.log10(abs(scaled))))
         return f"{scaled:.{decimals}f} {name}"
 
@@ -51,7 +51,7 @@ class UnitScale:
         if value == 0:
             return "0"
         size, name = self.unit(value)
-        return f"{value / size:.4g} {name}"
+        return f"{value / size:.4g} {name}".rstrip()
 
     def unit(self, value: float) -> tuple[float, str]:
         """Return size and name of the smallest unit in which `value` takes less than four digits."""
@@ -88,3 +88,4 @@ def _one_two_five(near: float) -> tuple[float, ...]:
 
 SECONDS = UnitScale(((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"), (1000.0, "ks")))
 BYTES = UnitScale(((1, "B"), (KIB, "KiB"), (MIB, "MiB"), (GIB, "GiB"), (1024 * GIB, "TiB")))
+COUNTS = UnitScale(((1, ""), (1e3, "thousand"), (1e6, "million"), (1e9, "billion")))
