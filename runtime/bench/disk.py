@@ -23,25 +23,27 @@ def measure_read_bandwidth(folder: Path) -> float | None:
     Returns
     -------
     float or None
-        Bytes per second of sequential reading, one request of 1 MiB at a time; None where the file system does not do
-        direct reads, as tmpfs.
+        Bytes per second of sequential reading, one request of 1 MiB at a time; None where there is no room, or the
+        file system does no direct reads, as tmpfs.
     """
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="tare-bench-") as file:
-        file.write(os.urandom(_BLOCK_BYTES) * (_FILE_BYTES // _BLOCK_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-        try:
-            descriptor = os.open(file.name, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            with mmap.mmap(-1, _BLOCK_BYTES) as page:  # direct reads want memory that is aligned, as mapped memory is
-                start_ns = monotonic_ns()
-                done = 0
-                while got := os.readv(descriptor, [page]):
-                    done += got
-                return done / ((monotonic_ns() - start_ns) * 1e-9)
-        except OSError:
-            return None
-        finally:
-            os.close(descriptor)
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="tare-bench-") as file:
+            file.write(os.urandom(_BLOCK_BYTES) * (_FILE_BYTES // _BLOCK_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+            return _read_bandwidth(file.name)
+    except OSError:
+        return None
+
+
+def _read_bandwidth(path: str) -> float:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
+    try:
+        with mmap.mmap(-1, _BLOCK_BYTES) as page:  # direct reads want memory that is aligned, as mapped memory is
+            start_ns = monotonic_ns()
+            done = 0
+            while got := os.readv(descriptor, [page]):
+                done += got
+            return done / ((monotonic_ns() - start_ns) * 1e-9)
+    finally:
+        os.close(descriptor)

@@ -19,7 +19,6 @@ from runtime.bench.payload import Payload, prepare_payload
 from runtime.bench.records import document, startup_instances
 from runtime.bench.sampling import WARM_UP, take_samples
 from runtime.bench.statistics import median, ratio_of_medians
-from runtime.bench.view import hide_unified_hierarchy
 from runtime.engine.session import Session, default_root
 from runtime.errors import BenchError
 from sim.record.file import parse_records, save_records
@@ -54,6 +53,9 @@ def launch(drivers: str, samples: int, seed: int, ratio: str | None, json_path: 
     if pair and len(pair) != 2:
         raise BenchError("compare", ratio or "", "not of the form A/B", "for example --ratio tare/crun")
     notes = ["clock: from the request until the program was reaped and everything cleaned up"]
+    # imported here, since it needs Linux, and the help of this command does not
+    from runtime.bench.view import hide_unified_hierarchy
+
     if "crun" in names and os.geteuid() == 0 and hide_unified_hierarchy():
         notes.append("cgroup: the version-2 hierarchy of this hybrid host is out of view, since crun refuses it")
     console = Console(stderr=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -49,6 +50,11 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 0; 1 for the simulator's and the report's errors; 2 for wrong usage; 125, 126, 127 and the program's
     own from ``tare run``, as `docker run`; 130 after Ctrl-C.
     """
+    for standard in (0, 1, 2):  # one that is closed would be taken by the next file that is opened
+        try:
+            os.fstat(standard)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     try:
         code = tare.main(arguments, prog_name="tare", standalone_mode=False)
     except click.UsageError as error:

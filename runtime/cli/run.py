@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from types import FrameType
 from typing import Any
 
@@ -40,5 +39,4 @@ def run(ctx: click.Context, /, image: str, command: tuple[str, ...], **options: 
         exited = launch.wait()
     for problem in exited.problems:
         click.echo(f"tare: clean up: {problem}", err=True)
-    sys.stdout.flush()
     ctx.exit(exited.status)

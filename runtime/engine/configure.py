@@ -10,6 +10,11 @@ from runtime.spec.config import DEFAULT_PATH, Config, Process, Resources, User
 from runtime.spec.image import ImageConfig
 
 
+def _is_id(text: str) -> bool:
+    # the highest 32-bit number means "unchanged" to setresuid(2)
+    return text.isascii() and text.isdigit() and int(text) < (1 << 32) - 1
+
+
 def configure(
     image: ImageConfig,
     command: Sequence[str],
@@ -50,7 +55,7 @@ def configure(
     identity = User()
     if user is not None:
         uid, _, gid = user.partition(":")
-        if not uid.isdigit() or not (gid or "0").isdigit() or int(uid) >= 1 << 32 or int(gid or 0) >= 1 << 32:
+        if not _is_id(uid) or not _is_id(gid or "0"):
             raise SpecError("run as user", user, "not of the form UID or UID:GID", "for example --user 1000:1000")
         identity = User(int(uid), int(gid or 0))
     process = Process(

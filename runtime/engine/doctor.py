@@ -29,7 +29,7 @@ from runtime.errors import EngineError
 from runtime.image.host import HOST_IMAGE
 from runtime.kernel.host import host_facts, read_cgroup_layout
 from runtime.launcher.client import Launcher, Timing
-from runtime.plan.cgroup import V1_CONTROLLERS
+from runtime.plan.cgroup import CONTROLLERS
 from runtime.plan.container import Plan
 from runtime.plan.host import HostFacts
 from runtime.plan.operation import Operation
@@ -170,11 +170,11 @@ def _cgroups(facts: HostFacts) -> list[Finding]:
             )
         ]
     findings = []
-    for controller in V1_CONTROLLERS:
+    for controller in CONTROLLERS:
         point = layout.mounts.get(controller)
         version = "2" if layout.mode == "v2" else "1"
         facility = f"cgroup {controller}"
-        if point is None and not (controller == "cpuacct" and layout.mode == "v2"):
+        if point is None and not (controller in ("cpuacct", "devices") and layout.mode == "v2"):
             hint = "boot with the controller enabled; see cgroup_disable= in the kernel's command line"
             findings.append(Finding(facility, "no", f"no {controller} controller in any hierarchy", hint))
         elif point is not None and facts.cgroup is not None:

@@ -17,18 +17,18 @@ import contextlib
 import fcntl
 import os
 import secrets
-import signal
-import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+from runtime.engine.cgroups import COMMON, make_session_group, remove_session_group
 from runtime.errors import EngineError
 from runtime.image.host import find_image
 from runtime.image.store import Image, ImageStore
 from runtime.kernel.files import remove_tree
 from runtime.kernel.host import host_facts, last_capability
 from runtime.launcher.client import Launch, Launcher
-from runtime.plan.cgroup import V1_CONTROLLERS, cgroup_folders
 from runtime.plan.container import Plan, plan_container
 from runtime.plan.host import CgroupLayout, RootFilesystem
 from runtime.spec.config import Config
@@ -62,20 +62,23 @@ class Session:
         self.host = host_facts()
         self.images = ImageStore(root / "images")
         self._last_capability = last_capability()
+        self._sessions = root / "sessions"
         with contextlib.ExitStack() as undo:
             try:
-                sessions = root / "sessions"
-                sessions.mkdir(mode=0o711, exist_ok=True)
-                _sweep(sessions, self.host.cgroup)
-                self._folder = sessions / secrets.token_hex(6)
-                self._folder.mkdir(mode=0o711)
-                undo.callback(remove_tree, str(self._folder))
-                lock = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-                try:
+                # 0700: a set-user-ID program that a container makes in its layer must be out of other users' reach
+                self._sessions.mkdir(mode=0o700, exist_ok=True)
+                with _guarded(self._sessions):
+                    _sweep(self._sessions, self.host.cgroup)
+                    self._folder = self._sessions / secrets.token_hex(6)
+                    self._folder.mkdir(mode=0o700)
+                    undo.callback(self._remove_folder)
+                    lock = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
                     fcntl.flock(lock, fcntl.LOCK_EX)
+                try:
                     if self.host.cgroup is not None:
-                        _make_base(self.host.cgroup)
-                        undo.callback(_remove_base, self.host.cgroup)
+                        self.host = replace(self.host, cgroup=_session_group(self.host.cgroup, self._folder.name))
+                    if self.host.cgroup is not None:
+                        undo.callback(remove_session_group, self.host.cgroup)
                     self._launcher = Launcher(held=(lock,))
                 finally:
                     os.close(lock)  # the zygote's copy keeps it locked
@@ -123,65 +126,51 @@ class Session:
     def close(self) -> None:
         """End every container, the zygote, and leave nothing behind but the images."""
         self._launcher.close()
-        _clear(self._folder, self.host.cgroup)  # the zygote did it, unless it was killed
         self._undo.close()
 
-
-def _make_base(layout: CgroupLayout) -> None:
-    """Make the folder that containers' cgroups lie in; with version 2, pass the controllers down to it."""
-    for folder in dict.fromkeys(layout.mounts.values()):
-        Path(f"{folder}{layout.base}").mkdir(exist_ok=True)
-    if layout.mode == "v2":
-        point = next(iter(layout.mounts.values()))
-        wanted = " ".join(f"+{c}" for c in V1_CONTROLLERS if c in layout.mounts)
-        for folder in (point, f"{point}{layout.base}"):
-            Path(folder, "cgroup.subtree_control").write_text(wanted)
+    def _remove_folder(self) -> None:
+        with _guarded(self._sessions):
+            remove_tree(str(self._folder))
 
 
-def _remove_base(layout: CgroupLayout) -> None:
-    for folder in dict.fromkeys(layout.mounts.values()):
-        with contextlib.suppress(OSError):  # another session's containers are in it
-            os.rmdir(f"{folder}{layout.base}")
+@contextlib.contextmanager
+def _guarded(sessions: Path) -> Iterator[None]:
+    """Keep others from making or sweeping sessions meanwhile."""
+    descriptor = os.open(sessions, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _session_group(layout: CgroupLayout, session: str) -> CgroupLayout | None:
+    try:
+        return make_session_group(layout, session)
+    except OSError:
+        return None  # containers run without limits, and one that is asked for is refused
 
 
 def _sweep(sessions: Path, layout: CgroupLayout | None) -> None:
     """Remove what sessions left whose zygote was killed."""
     for session in sessions.iterdir():
-        try:
-            lock = os.open(session / "lock", os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue  # it is just being made, or just being removed
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not session.is_dir() or not _is_dead(session):
             continue
-        finally:
-            os.close(lock)
-        _clear(session, layout)
-        remove_tree(str(session))
+        if layout is not None:
+            remove_session_group(replace(layout, base=f"{COMMON}/{session.name}"))
+        with contextlib.suppress(OSError):  # what cannot be removed must not keep others from working
+            remove_tree(str(session))
 
 
-def _clear(session: Path, layout: CgroupLayout | None) -> None:
-    """Remove the control groups and folders of a session's containers."""
-    for container in session.iterdir():
-        if container.name != "lock":
-            for folder in () if layout is None else cgroup_folders(layout, container.name):
-                _remove_cgroup(Path(folder))
-            remove_tree(str(container))
-
-
-def _remove_cgroup(folder: Path) -> None:
-    """Kill what is left in a cgroup and remove it."""
-    for _ in range(100):
-        try:
-            folder.rmdir()
-        except FileNotFoundError:
-            return
-        except OSError:
-            for pid in (folder / "cgroup.procs").read_text().split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
-            time.sleep(0.01)
-        else:
-            return
-    raise EngineError("remove cgroup", str(folder), "its processes do not end", f"see {folder}/cgroup.procs")
+def _is_dead(session: Path) -> bool:
+    try:
+        lock = os.open(session / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True  # it was killed while it was made, or removed
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True

@@ -11,6 +11,7 @@ A blob is written to a temporary name and renamed once its digest is known to be
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import gzip
 import json
@@ -54,8 +55,9 @@ class ImageStore:
             (root / "layers").mkdir(mode=0o755, exist_ok=True)
             if not (root / "oci-layout").exists():
                 self._write_whole(root / "oci-layout", b'{"imageLayoutVersion": "1.0.0"}\n')
-            if not (root / "index.json").exists():
-                self._write_whole(root / "index.json", _index([]))
+            with self._locked():
+                if not (root / "index.json").exists():
+                    self._write_whole(root / "index.json", _index([]))
         except OSError as error:
             raise ImageError(
                 "open the image store", str(root), str(error.strerror).lower(), "choose another folder with TARE_ROOT"
@@ -129,8 +131,11 @@ class ImageStore:
         try:
             unpack_layer(archive, part)
             os.chmod(part, 0o755)  # noqa: S103  a root directory is to be read by every user
-            with contextlib.suppress(FileExistsError):  # another process was faster, with the same result
+            try:
                 os.rename(part, folder)
+            except OSError as error:  # another process was faster, with the same result
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
         finally:
             remove_tree(part)
 

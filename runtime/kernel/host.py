@@ -6,9 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from runtime.plan.cgroup import CONTROLLERS
 from runtime.plan.host import CgroupLayout, HostFacts
-
-_PLANNED = ("cpu", "cpuacct", "memory", "pids")
 
 
 def parse_cgroup_mounts(mountinfo: str, v2_controllers: str) -> CgroupLayout:
@@ -38,7 +37,7 @@ def parse_cgroup_mounts(mountinfo: str, v2_controllers: str) -> CgroupLayout:
         point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])
         if kind[0] == "cgroup":
             for controller in kind[2].split(","):
-                if controller in _PLANNED:
+                if controller in CONTROLLERS:
                     v1.setdefault(controller, point)
         elif kind[0] == "cgroup2" and v2 is None:
             v2 = point
@@ -46,12 +45,12 @@ def parse_cgroup_mounts(mountinfo: str, v2_controllers: str) -> CgroupLayout:
         return CgroupLayout("hybrid" if v2 else "v1", v1)
     if v2 is None:
         return CgroupLayout("none")
-    return CgroupLayout("v2", {c: v2 for c in v2_controllers.split() if c in _PLANNED})
+    return CgroupLayout("v2", {c: v2 for c in v2_controllers.split() if c in CONTROLLERS})
 
 
 def read_cgroup_layout() -> CgroupLayout:
     """Find the cgroup hierarchies of this host; see `parse_cgroup_mounts`."""
-    mountinfo = Path("/proc/self/mountinfo").read_text()
+    mountinfo = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
     controllers = ""
     for line in mountinfo.splitlines():
         if " - cgroup2 " in line:

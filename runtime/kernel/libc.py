@@ -20,6 +20,7 @@ _NUMBERS = {
 OPEN_TREE = 428
 MOVE_MOUNT = 429
 CLOSE_RANGE = 436
+MOUNT_SETATTR = 442
 
 _numbers = _NUMBERS.get(os.uname().machine, {})
 CLONE = _numbers.get("clone", -1)

@@ -6,6 +6,7 @@ import array
 import contextlib
 import marshal
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -21,12 +22,7 @@ from runtime.launcher.protocol import MESSAGE_BYTES
 from runtime.plan.container import Plan
 from runtime.plan.operation import Operation
 
-_HINTS = {
-    "unshare": "tare doctor",
-    "clone": "tare doctor",
-    "mount": "tare doctor",
-    "write_file": "tare doctor",
-}
+_HINT = "tare doctor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +75,7 @@ class Launch:
         self._plan = plan
         self._requested_ns = requested_ns
         self._pid: int | None = None
+        self._pidfd = -1
         self._started: tuple[int, ...] = ()
         self._exit: Exit | None = None
         self._error: EngineError | None = None
@@ -115,16 +112,18 @@ class Launch:
         assert self._exit is not None
         return self._exit
 
-    def kill(self, signal: int) -> None:
+    def kill(self, number: int) -> None:
         """Send a signal to the program; none is sent when it ended."""
         if self._exit is None and self._error is None:
-            self._launcher.send(("kill", self.identifier, int(signal)))
+            self._launcher.send(("kill", self.identifier, int(number)))
 
     def hear(self, message: tuple[Any, ...]) -> bool:
         """Take a reply of the zygote; returns whether it was the last one."""
         match message:
             case ("started", _, pid, marks):
                 self._pid, self._started = pid, marks
+                with contextlib.suppress(OSError):  # it has ended by now, or there is no descriptor left to watch it
+                    self._pidfd = os.pidfd_open(pid)
                 return False
             case ("exited", _, status, marks, problems):
                 timing = Timing(self._requested_ns, self._started, marks, monotonic_ns())
@@ -134,24 +133,34 @@ class Launch:
                 self._error = self._failure(phase, index, number)
                 for problem in self._problems(problems):
                     self._error.add_note(f"and left behind: {problem}")
+        self._forget()
         return True
 
     def lose(self, error: EngineError) -> None:
-        """Take note that the zygote is gone."""
+        """Take note that the zygote is gone, and end the program: it may have given up dying with its launcher."""
         self._error = error
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
 
     def _problems(self, problems: Sequence[tuple[int, int]]) -> tuple[str, ...]:
         return tuple(f"{self._plan.cleanup[i].signature()}: {os.strerror(n).lower()}" for i, n in problems)
 
     def _failure(self, phase: str, index: int, number: int) -> EngineError:
         if phase == "clone":
-            return KernelError("clone", "a process in new namespaces", number, _HINTS["clone"])
+            return KernelError("clone", "a process in new namespaces", number, _HINT)
         operation: Operation = (self._plan.prepare if phase == "prepare" else self._plan.inside)[index]
         if operation.call == "execute":
             arguments = operation.arguments[0]
             assert isinstance(arguments, tuple)
             return CommandError(str(arguments[0]), number)
-        return KernelError(operation.words, operation.signature(), number, _HINTS.get(operation.call, ""))
+        return KernelError(operation.words, operation.signature(), number, _HINT)
 
 
 class Launcher:
@@ -176,12 +185,17 @@ class Launcher:
         self._launches: dict[str, Launch] = {}
         # started, never imported: it needs Linux, and this module is imported where only recorded figures are read
         script = str(Path(__file__).with_name("zygote.py"))
+        # imported here, since it needs Linux and this module is imported wherever figures are read
+        from runtime.kernel.mounts import readonly_clone
+
+        interpreter = readonly_clone(sys.executable)
         try:
             # a session of its own: Ctrl-C in the terminal is for the engine, which then ends containers in order
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-E", script, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *held),
+                executable=sys.executable if interpreter is None else f"/proc/self/fd/{interpreter}",
+                pass_fds=(theirs.fileno(), *held, *(() if interpreter is None else (interpreter,))),
                 start_new_session=True,
                 env={},
             )
@@ -190,6 +204,8 @@ class Launcher:
             raise EngineError("start the zygote", sys.executable, str(error.strerror).lower()) from error
         finally:
             theirs.close()
+            if interpreter is not None:
+                os.close(interpreter)
         if not self._socket.recv(MESSAGE_BYTES):
             self.close()
             raise EngineError("start the zygote", sys.executable, "it ended at once", "see the messages above this one")
@@ -258,6 +274,10 @@ class Launcher:
     def close(self) -> None:
         """Kill what still runs, wait until all is cleaned up, and end the zygote."""
         self._socket.close()
+        lost = EngineError("wait for", "the zygote", "it was closed")
+        if self._process.poll() is not None:
+            for launch in self._launches.values():
+                launch.lose(lost)
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C must not leave what the first one is clearing up
             self._process.wait()
         self._process.wait()

@@ -51,7 +51,8 @@ from runtime.kernel.calls import CALLS  # noqa: E402
 from runtime.kernel.process import clone, close_from  # noqa: E402
 from runtime.launcher.protocol import MESSAGE_BYTES  # noqa: E402
 
-_SIGPIPE, _SIGKILL = 13, 9
+_SIGKILL = 9
+_EMFILE = 24
 _CAPTURED = (OSError, ValueError, TypeError)  # what an operation can raise; anything else is a bug and ends the zygote
 
 
@@ -82,6 +83,7 @@ class Zygote:
         self.reports: dict[int, Container] = {}
         self.pidfds: dict[int, Container] = {}
         self.names: dict[str, Container] = {}
+        self.replies: list[bytes] = []  # that the engine has not had room for; it may be busy sending to us
         self.open = True
 
     def run(self) -> None:
@@ -89,9 +91,12 @@ class Zygote:
         control = self.socket.fileno()
         self._send("ready", "")
         while self.open or self.pidfds:
-            for descriptor, _ in self.poll.poll():
+            for descriptor, event in self.poll.poll():
                 if descriptor == control:
-                    self._request()
+                    if event & select.EPOLLOUT:
+                        self._flush()
+                    if self.open and event & ~select.EPOLLOUT:
+                        self._request()
                 elif descriptor in self.reports:
                     self._report(self.reports[descriptor])
                 elif descriptor in self.pidfds:
@@ -99,10 +104,20 @@ class Zygote:
 
     def _send(self, *message: Any) -> None:
         if self.open:
-            try:
-                self.socket.send(marshal.dumps(message), _socket.MSG_NOSIGNAL)
-            except OSError:
-                self._close()
+            self.replies.append(marshal.dumps(message))
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what the socket takes without waiting, and ask to be told when it takes more."""
+        try:
+            while self.replies:
+                self.socket.send(self.replies[0], _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT)
+                del self.replies[0]
+            self.poll.modify(self.socket.fileno(), select.EPOLLIN)
+        except BlockingIOError:
+            self.poll.modify(self.socket.fileno(), select.EPOLLIN | select.EPOLLOUT)
+        except OSError:
+            self._close()
 
     def _close(self) -> None:
         """Take note that the engine is gone, and end all that it started."""
@@ -113,7 +128,10 @@ class Zygote:
                 _signal.pidfd_send_signal(container.pidfd, _SIGKILL)
 
     def _request(self) -> None:
-        data, ancillary, _, _ = self.socket.recvmsg(MESSAGE_BYTES, 64, _socket.MSG_CMSG_CLOEXEC)
+        try:
+            data, ancillary, _, _ = self.socket.recvmsg(MESSAGE_BYTES, 64, _socket.MSG_CMSG_CLOEXEC)
+        except OSError:  # the engine was killed with replies unread
+            data, ancillary = b"", []
         received = monotonic_ns()
         if not data:
             self._close()
@@ -144,6 +162,9 @@ class Zygote:
         cleanup: Operations,
     ) -> None:
         marks = [received]
+        if len(stdio) < 3:  # the kernel drops descriptors that this process has no room for
+            self._send("failed", identifier, "clone", 0, _EMFILE, ())
+            return
         try:
             for call, arguments in prepare:
                 CALLS[call](*arguments)
@@ -151,12 +172,14 @@ class Zygote:
         except _CAPTURED as error:
             self._send("failed", identifier, "prepare", len(marks) - 1, _number(error), _undo(cleanup, [])[1])
             return
-        report, child_report = os.pipe2(os.O_CLOEXEC)
+        report = child_report = -1
         try:
+            report, child_report = os.pipe2(os.O_CLOEXEC)
             pid, pidfd = clone(flags)
         except OSError as error:
-            os.close(report)
-            os.close(child_report)
+            for descriptor in (report, child_report):
+                if descriptor >= 0:
+                    os.close(descriptor)
             self._send("failed", identifier, "clone", 0, _number(error), _undo(cleanup, [])[1])
             return
         if pid == 0:
@@ -265,6 +288,9 @@ def _become(inside: Operations, stdio: tuple[int, ...], report: int) -> None:
 
 
 if __name__ == "__main__":
-    # Python ignores SIGPIPE, and what is ignored stays ignored across execve(2): programs expect the default
-    _signal.signal(_SIGPIPE, _signal.SIG_DFL)
+    # What is ignored stays ignored across execve(2): Python ignores SIGPIPE, a shell SIGINT in the background
+    for number in _signal.valid_signals():
+        if _signal.getsignal(number) == _signal.SIG_IGN:
+            _signal.signal(number, _signal.SIG_DFL)
+    os.umask(0o022)  # the engine's may be tighter, and would lock a container's users out of its root
     Zygote(int(sys.argv[1])).run()

@@ -14,7 +14,14 @@ from runtime.spec.config import Resources
 CPU_PERIOD_US = 100_000  # the kernel's default for cpu.cfs_period_us and cpu.max
 
 # Joined whether limited or not, so that usage can be read and a limit changed later
-V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
+CONTROLLERS = ("cpu", "cpuacct", "memory", "pids", "devices")
+
+# What a container may do with devices, in the words of devices.allow (kernel: cgroup-v1/devices.rst): make any node,
+# but open only the default ones, its terminals and none of the host's disks. As runc and Docker.
+DEVICE_RULES = (
+    "c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm",
+    "c 136:* rwm",
+)  # fmt: skip
 
 
 def cgroup_folders(layout: CgroupLayout, identifier: str) -> tuple[str, ...]:
@@ -32,7 +39,7 @@ def cgroup_folders(layout: CgroupLayout, identifier: str) -> tuple[str, ...]:
     tuple of str
         Without repetitions: hierarchies that are mounted together, such as cpu and cpuacct, have one path.
     """
-    points = [layout.mounts[c] for c in V1_CONTROLLERS if c in layout.mounts]
+    points = [layout.mounts[c] for c in CONTROLLERS if c in layout.mounts]
     return tuple(f"{point}{layout.base}/{identifier}" for point in dict.fromkeys(points))
 
 

@@ -7,7 +7,7 @@ several launches run side by side instead of queueing in the launcher.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.abi import (
     CLONE_NEWCGROUP,
@@ -114,7 +114,7 @@ def plan_container(
         inside.append(Operation("hostname", "sethostname", (config.hostname,), "name the container"))
     inside += [
         Operation("privileges", "umask", (0o022,), "the customary mask of a program"),
-        *privileges.plan_privileges(config.process, host.rootless, last_capability),
+        *privileges.plan_privileges(_guarded(config.process, host), host.rootless, last_capability),
         Operation("exec", "chdir", (config.process.cwd,), "start in the working directory"),
         _execute(config.process),
     ]
@@ -122,6 +122,13 @@ def plan_container(
     cleanup += rootfs.plan_remove(root)
     flags = CLONE_NEWPID | (CLONE_NEWUSER if host.rootless else 0)
     return Plan(identifier, tuple(prepare), flags, tuple(inside), tuple(cleanup))
+
+
+def _guarded(process: Process, host: HostFacts) -> Process:
+    """Leave CAP_MKNOD out where nothing keeps a container from opening the device nodes that it makes."""
+    if host.rootless or (host.cgroup is not None and "devices" in host.cgroup.mounts):
+        return process
+    return replace(process, capabilities=tuple(name for name in process.capabilities if name != "CAP_MKNOD"))
 
 
 def plan_process(identifier: str, process: Process) -> Plan:

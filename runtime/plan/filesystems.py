@@ -28,7 +28,7 @@ LINKS = (
     ("pts/ptmx", "ptmx"),
 )  # fmt: skip
 
-_FIRST_TREE = 100  # descriptor numbers of device mounts taken along; a new process holds 0 to 3 and what it opens
+_FIRST_TREE = 10  # descriptor numbers of device mounts taken along; a new process holds 0 to 3 and what it opens
 
 
 def plan_take_devices(rootless: bool) -> list[Operation]:

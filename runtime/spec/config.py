@@ -128,5 +128,7 @@ class Config:
     readonly_paths: tuple[str, ...] = DEFAULT_READONLY_PATHS
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.hostname.encode()) <= 64:
-            raise SpecError("configure", self.hostname, "a hostname has 1 to 64 bytes", "give a shorter --hostname")
+        if not self.hostname.isascii() or not 0 < len(self.hostname) <= 64:
+            raise SpecError(
+                "configure", self.hostname, "a hostname has 1 to 64 ASCII characters", "give another --hostname"
+            )

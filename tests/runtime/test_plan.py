@@ -155,7 +155,7 @@ def test_overlay_options_escape_what_would_separate_them() -> None:
         (lambda: Process(()), "no command"),
         (lambda: Process(("a",), cwd="x"), "not an absolute path"),
         (lambda: Process(("a\0b",)), "null byte"),
-        (lambda: Config(Process(("a",)), "h" * 65), "1 to 64 bytes"),
+        (lambda: Config(Process(("a",)), "h" * 65), "1 to 64 ASCII"),
         (lambda: plan(config=Config(Process(("a",), capabilities=("CAP_FLY",)), "h")), "no such capability"),
     ],
 )

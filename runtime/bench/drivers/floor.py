@@ -112,7 +112,7 @@ def _c(argument: Argument | tuple[Argument, ...]) -> str:
 def translate_operation(operation: Operation) -> str:
     """Write one operation as a C expression that is negative on failure."""
     renamed = {
-        "open_tree": "open_tree_at", "move_mount": "attach", "capset": "set_capabilities", "execute": "execute",
+        "open_tree": "open_tree_at", "move_mount": "attach", "capset": "set_capabilities",
     }  # fmt: skip
     arguments = operation.arguments
     match operation.call:

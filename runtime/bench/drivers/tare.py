@@ -7,7 +7,7 @@ from time import monotonic_ns
 from types import TracebackType
 from typing import Self
 
-from runtime.bench.drivers.driver import Sample
+from runtime.bench.drivers.driver import Sample, Stage
 from runtime.bench.payload import Payload
 from runtime.bench.stages import stages_of
 from runtime.engine.session import Session
@@ -44,9 +44,11 @@ class _Zygote:
         plan = self._plan()
         exited = self._session.launch(plan, (self._null,) * 3).wait()
         duration_ns = monotonic_ns() - start_ns
+        planned_ns = exited.timing.requested_ns - start_ns
         if exited.status or exited.problems:
             raise BenchError("launch", plan.identifier, f"status {exited.status} {' '.join(exited.problems)}".strip())
-        return Sample(duration_ns, stages_of(plan, exited.timing))
+        launched = (Stage(s.name, s.start_ns + planned_ns, s.duration_ns) for s in stages_of(plan, exited.timing))
+        return Sample(duration_ns, (Stage("plan", 0, planned_ns), *launched))
 
 
 class TareDriver(_Zygote):
