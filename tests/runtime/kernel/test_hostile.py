@@ -123,7 +123,8 @@ def test_a_closed_standard_stream_is_taken_for_nothing(can_launch: None, no_leak
 
 def test_no_signal_is_ignored_that_a_program_would_not_expect(session: Session) -> None:
     _, text = run_plan(session, plan_of(session, "grep", "SigIgn", "/proc/self/status"))
-    assert text.split()[1] == "0" * 16
+    reserved = 0b11 << 31  # signals 32 and 33 belong to the C library, which lets nobody set them
+    assert int(text.split()[1], 16) & ~reserved == 0
 
 
 def test_few_descriptors_are_enough_for_one_container(can_launch: None, no_leaks: None) -> None:
