@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # linux/sched.h
 CLONE_PIDFD = 0x00001000
+CLONE_PARENT = 0x00008000
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
@@ -32,6 +33,7 @@ MOUNT_ATTR_RDONLY = 0x1
 
 # linux/fcntl.h
 AT_EMPTY_PATH = 0x1000
+AT_RECURSIVE = 0x8000
 
 # linux/prctl.h
 PR_SET_PDEATHSIG = 1

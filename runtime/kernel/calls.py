@@ -9,15 +9,25 @@ from __future__ import annotations
 
 import _socket  # the C module itself: `socket` would cost the launcher 1 MiB and 6 ms for classes it never uses
 import os
+import resource
 import struct
 from collections.abc import Callable
 from fcntl import ioctl
 
 from runtime.abi import PR_CAPBSET_DROP
 from runtime.kernel import libc
-from runtime.kernel.files import remove_tree, write_file
-from runtime.kernel.mounts import mask_path, move_mount, open_tree, pivot_root, readonly_path, umount2
-from runtime.kernel.process import execute
+from runtime.kernel.console import open_console
+from runtime.kernel.files import make_folder, make_mount_point, remove_tree, require_folder, write_file
+from runtime.kernel.mounts import (
+    mask_path,
+    move_mount,
+    open_tree,
+    pivot_root,
+    readonly_path,
+    set_tree_readonly,
+    umount2,
+)
+from runtime.kernel.process import execute, fork_sibling
 
 _SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 _IFF_UP = 0x1  # linux/if.h
@@ -27,6 +37,16 @@ _CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 def unshare(flags: int) -> None:
     """unshare(2)."""
     libc.check(libc.unshare_call(flags))
+
+
+def setns(descriptor: int, flags: int) -> None:
+    """setns(2), with a pidfd since Linux 5.8."""
+    libc.check(libc.setns_call(descriptor, flags))
+
+
+def setrlimit(kind: int, soft: int, hard: int) -> None:
+    """setrlimit(2); -1 is no limit."""
+    resource.setrlimit(kind, (soft, hard))
 
 
 def sethostname(name: str) -> None:
@@ -83,6 +103,14 @@ CALLS: dict[str, Callable[..., object]] = {
     "mask_path": mask_path,
     "readonly_path": readonly_path,
     "unshare": unshare,
+    "setns": setns,
+    "fork_sibling": fork_sibling,
+    "make_folder": make_folder,
+    "make_mount_point": make_mount_point,
+    "require_folder": require_folder,
+    "set_tree_readonly": set_tree_readonly,
+    "setrlimit": setrlimit,
+    "open_console": open_console,
     "sethostname": sethostname,
     "set_link_up": set_link_up,
     "prctl": prctl,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 
 def write_file(path: str, data: str) -> None:
@@ -13,6 +14,47 @@ def write_file(path: str, data: str) -> None:
         os.write(descriptor, data.encode())
     finally:
         os.close(descriptor)
+
+
+def make_mount_point(path: str, like: int) -> None:
+    """Make what a mount is attached to, unless it is there: a folder or an empty file, with its folders.
+
+    Parameters
+    ----------
+    path : str
+        Absolute, inside the root that was entered: symbolic links lead nowhere else.
+    like : int
+        Descriptor of what will be attached; a folder is made for a folder.
+    """
+    if stat.S_ISDIR(os.fstat(like).st_mode):
+        os.makedirs(path, 0o755, exist_ok=True)
+        return
+    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    if not os.path.lexists(path):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+
+
+def make_folder(path: str) -> None:
+    """Make a folder with those above it, unless it is there."""
+    os.makedirs(path, 0o755, exist_ok=True)
+
+
+def require_folder(path: str) -> None:
+    """Make a folder for one of the kernel's file systems, and refuse one that is a symbolic link.
+
+    An image whose /proc is a link would have its processes look at something else than what is mounted and masked
+    (CVE-2019-19921).
+
+    Raises
+    ------
+    OSError
+        ENOTDIR when it is a link or a file.
+    """
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
 
 
 def remove_tree(path: str) -> None:

@@ -39,6 +39,7 @@ _syscall = _libc.syscall
 unshare_call = _libc.unshare
 umount2_call = _libc.umount2
 sethostname_call = _libc.sethostname
+setns_call = _libc.setns
 
 
 def check(result: int) -> int:

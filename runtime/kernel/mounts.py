@@ -8,6 +8,7 @@ import struct
 
 from runtime.abi import (
     AT_EMPTY_PATH,
+    AT_RECURSIVE,
     MOUNT_ATTR_RDONLY,
     MOVE_MOUNT_F_EMPTY_PATH,
     MS_BIND,
@@ -35,11 +36,21 @@ def pivot_root(new_root: str, put_old: str) -> None:
     libc.syscall(libc.PIVOT_ROOT, os.fsencode(new_root), os.fsencode(put_old))
 
 
-def open_tree(path: str, descriptor: int) -> None:
-    """Take a detached copy of one mount, at a descriptor number that the plan chose: open_tree(2), Linux 5.2."""
-    made = libc.syscall(libc.OPEN_TREE, _AT_FDCWD, os.fsencode(path), OPEN_TREE_CLONE | os.O_CLOEXEC)
+def open_tree(path: str, descriptor: int, flags: int = 0) -> None:
+    """Take a detached copy of a mount, at a descriptor number that the plan chose: open_tree(2), Linux 5.2.
+
+    AT_RECURSIVE in `flags` takes along what is mounted below it.
+    """
+    made = libc.syscall(libc.OPEN_TREE, _AT_FDCWD, os.fsencode(path), OPEN_TREE_CLONE | os.O_CLOEXEC | flags)
     os.dup2(made, descriptor, inheritable=False)
     os.close(made)
+
+
+def set_tree_readonly(descriptor: int) -> None:
+    """Make a detached mount, and all that was taken along, read-only: mount_setattr(2), Linux 5.12."""
+    attributes = struct.pack("=4Q", MOUNT_ATTR_RDONLY, 0, 0, 0)
+    flags = AT_EMPTY_PATH | AT_RECURSIVE
+    libc.syscall(libc.MOUNT_SETATTR, descriptor, b"", flags, attributes, len(attributes))
 
 
 def readonly_clone(path: str) -> int | None:

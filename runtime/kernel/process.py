@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import marshal
 import os
 
-from runtime.abi import CLONE_PIDFD
+from runtime.abi import CLONE_PARENT, CLONE_PIDFD
 from runtime.kernel import libc
 
 _SIGCHLD = 17
@@ -36,6 +37,29 @@ def clone(flags: int) -> tuple[int, int]:
     """
     pid = libc.syscall(libc.CLONE, flags | CLONE_PIDFD | _SIGCHLD, 0, _pidfd_address, 0, 0)
     return (pid, _pidfd.value) if pid else (0, -1)
+
+
+def fork_sibling(report: int) -> None:
+    """Go on as a new process in the PID namespace that setns(2) has set for children; the caller itself ends.
+
+    The new process is a child of the caller's parent (CLONE_PARENT), who reads its process id, as that parent sees it,
+    negative, as the first frame of the report.
+
+    Parameters
+    ----------
+    report : int
+        Descriptor of the pipe that the launcher reads: a length of four bytes, then one `marshal` value.
+
+    Raises
+    ------
+    OSError
+        ENOMEM when the first process of that namespace has ended; EAGAIN beyond a limit.
+    """
+    pid = libc.syscall(libc.CLONE, CLONE_PARENT | _SIGCHLD, 0, 0, 0, 0)
+    if pid:
+        blob = marshal.dumps((-pid,))
+        os.write(report, len(blob).to_bytes(4, "little") + blob)
+        os._exit(0)
 
 
 def close_from(first: int) -> None:

@@ -233,7 +233,7 @@ class Launcher:
         stdio : tuple of int
             Descriptors that become the program's standard input, output and error.
         """
-        parts = (_wire(plan.prepare), plan.clone_flags, _wire(plan.inside), _wire(plan.cleanup))
+        parts = ("", _wire(plan.prepare), plan.clone_flags, _wire(plan.inside), _wire(plan.cleanup))
         launch = Launch(self, plan, monotonic_ns())
         self._launches[plan.identifier] = launch
         self.send(("launch", plan.identifier, *parts), stdio)

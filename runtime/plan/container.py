@@ -18,7 +18,7 @@ from runtime.abi import (
     CLONE_NEWUSER,
     CLONE_NEWUTS,
 )
-from runtime.plan import cgroup, filesystems, privileges, rootfs
+from runtime.plan import cgroup, filesystems, mounts, privileges, rootfs
 from runtime.plan.host import HostFacts, RootFilesystem
 from runtime.plan.operation import Operation
 from runtime.spec.config import Config, Process
@@ -102,18 +102,23 @@ def plan_container(
     inside += [
         Operation("namespaces", "setsid", (), "a session of its own, apart from the launcher's terminal"),
         *filesystems.plan_take_devices(host.rootless),
+        *mounts.plan_take_binds(config),
         *rootfs.plan_enter(root, host.rootless),
         Operation("dev", "umask", (0,), "make nodes and folders with just the modes that are named"),
         *filesystems.plan_proc(),
         *filesystems.plan_dev(host.rootless),
         *filesystems.plan_sys(),
+        *filesystems.plan_sysctls(config),
         *filesystems.plan_masks(config),
+        *mounts.plan_attach_binds(config),
         *rootfs.plan_leave_old_root(),
     ]
     if "uts" in wanted:
         inside.append(Operation("hostname", "sethostname", (config.hostname,), "name the container"))
     inside += [
         Operation("privileges", "umask", (0o022,), "the customary mask of a program"),
+        *_plan_settings(config),
+        *mounts.plan_readonly_root(config),
         *privileges.plan_privileges(_guarded(config.process, host), host.rootless, last_capability),
         Operation("exec", "chdir", (config.process.cwd,), "start in the working directory"),
         _execute(config.process),
@@ -122,6 +127,23 @@ def plan_container(
     cleanup += rootfs.plan_remove(root)
     flags = CLONE_NEWPID | (CLONE_NEWUSER if host.rootless else 0)
     return Plan(identifier, tuple(prepare), flags, tuple(inside), tuple(cleanup))
+
+
+def _plan_settings(config: Config) -> list[Operation]:
+    """The terminal, the working directory and the limits of the process."""
+    process = config.process
+    operations = []
+    if process.terminal:
+        words = "a terminal of its own, whose other side goes to the engine"
+        operations.append(Operation("dev", "open_console", (process.user.uid,), words))
+    if process.cwd != "/":
+        operations.append(
+            Operation("exec", "make_folder", (process.cwd,), "make the working directory, if there is none")
+        )
+    operations += [
+        Operation("privileges", "setrlimit", limit, "limit a resource of the process") for limit in process.rlimits
+    ]
+    return operations
 
 
 def _guarded(process: Process, host: HostFacts) -> Process:

@@ -48,13 +48,22 @@ def plan_proc() -> list[Operation]:
     """A proc of the container's own process namespace."""
     flags = MS_NOSUID | MS_NOEXEC | MS_NODEV
     words = "mount a proc that shows the processes of this namespace only"
-    return [Operation("proc", "mount", ("proc", "/proc", "proc", flags, None), words)]
+    return [_place("proc", "/proc"), Operation("proc", "mount", ("proc", "/proc", "proc", flags, None), words)]
+
+
+def _place(stage: str, path: str) -> Operation:
+    return Operation(
+        stage, "require_folder", (path,), "a folder to mount on, which may be no link of the image's making"
+    )
 
 
 def plan_dev(rootless: bool) -> list[Operation]:
     """/dev: a small tmpfs with the default devices, links, terminals, shared memory and message queues."""
     tmpfs = ("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k")
-    operations = [Operation("dev", "mount", tmpfs, "an empty /dev: no device of the host is in it")]
+    operations = [
+        _place("dev", "/dev"),
+        Operation("dev", "mount", tmpfs, "an empty /dev: no device of the host is in it"),
+    ]
     for i, (name, major, minor) in enumerate(DEVICES):
         if rootless:
             operations += [
@@ -84,7 +93,18 @@ def plan_dev(rootless: bool) -> list[Operation]:
 def plan_sys() -> list[Operation]:
     """A read-only sysfs, which shows the devices of the container's own network namespace."""
     flags = MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY
-    return [Operation("sys", "mount", ("sysfs", "/sys", "sysfs", flags, None), "mount a sysfs that cannot be written")]
+    words = "mount a sysfs that cannot be written"
+    return [_place("sys", "/sys"), Operation("sys", "mount", ("sysfs", "/sys", "sysfs", flags, None), words)]
+
+
+def plan_sysctls(config: Config) -> list[Operation]:
+    """Kernel parameters of the container's own namespaces, before /proc/sys becomes read-only."""
+    return [
+        Operation(
+            "proc", "write_file", ("/proc/sys/" + name.replace(".", "/"), value), f"set the kernel parameter {name}"
+        )
+        for name, value in config.sysctls
+    ]
 
 
 def plan_masks(config: Config) -> list[Operation]:

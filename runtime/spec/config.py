@@ -57,6 +57,10 @@ class Process:
         Kept in the bounding, effective and permitted sets.
     no_new_privileges : bool
         Whether execve(2) may give privileges (set-user-ID, file capabilities).
+    rlimits : tuple of (kind, soft, hard)
+        RLIMIT_* numbers and limits; -1 is no limit.
+    terminal : bool
+        Whether it runs on a terminal of its own; its standard input must then be a socket.
     """
 
     args: tuple[str, ...]
@@ -65,6 +69,8 @@ class Process:
     user: User = field(default_factory=User)
     capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES
     no_new_privileges: bool = True
+    rlimits: tuple[tuple[int, int, int], ...] = ()
+    terminal: bool = False
 
     def __post_init__(self) -> None:
         if not self.args or not self.args[0]:
@@ -113,6 +119,33 @@ class Resources:
         return any(limit is not None for limit in (self.memory_limit_bytes, self.cpus, self.pids_limit))
 
 
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A file or folder of the host inside a container (config.md, *Mounts*, type bind).
+
+    Attributes
+    ----------
+    source : str
+        Absolute path on the host.
+    destination : str
+        Absolute path inside the container; made when absent.
+    readonly : bool
+        Whether it, and all mounted below it, can be written.
+    """
+
+    source: str
+    destination: str
+    readonly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tmpfs:
+    """A file system in memory inside a container, with mount options as ``size=64m,mode=1777``."""
+
+    destination: str
+    options: str = ""
+
+
 ISOLATED: tuple[Namespace, ...] = ("mount", "pid", "uts", "ipc", "network", "cgroup")
 
 
@@ -124,6 +157,10 @@ class Config:
     hostname: str
     resources: Resources = field(default_factory=Resources)
     namespaces: tuple[Namespace, ...] = ISOLATED
+    binds: tuple[Bind, ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    readonly_root: bool = False
+    sysctls: tuple[tuple[str, str], ...] = ()
     masked_paths: tuple[str, ...] = DEFAULT_MASKED_PATHS
     readonly_paths: tuple[str, ...] = DEFAULT_READONLY_PATHS
 

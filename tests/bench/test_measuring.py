@@ -153,6 +153,8 @@ def test_each_driver_launches(session: Session, root_user: None, kind: type) -> 
             own = kind in (ProcessDriver, TareDriver, FloorDriver)
             driver = stack.enter_context(kind(session, payload) if own else kind(payload))
         except BenchError as error:
+            if not error.hint.startswith("as root: apt-get install"):
+                raise
             pytest.skip(str(error))
         samples = [driver.launch() for _ in range(3)]
     assert all(sample.duration_ns > 0 for sample in samples)

@@ -74,6 +74,12 @@ static int readonly_path(const char *path) {
   if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0) return errno == ENOENT ? 0 : -1;
   return mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | GUARDED, NULL);
 }
+static int require_folder(const char *path) {
+  struct stat found;
+  if (mkdir(path, 0755) == 0) return 0;
+  if (errno != EEXIST || lstat(path, &found) < 0) return -1;
+  return S_ISDIR(found.st_mode) ? 0 : -1;
+}
 static int set_capabilities(unsigned long e, unsigned long p, unsigned long i) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2] = {{e, p, i}, {e >> 32, p >> 32, i >> 32}};
