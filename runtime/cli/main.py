@@ -15,6 +15,7 @@ from sim.errors import SimError
 COMMANDS = {
     "bench": "runtime.cli.bench",
     "compare": "runtime.cli.compare",
+    "daemon": "runtime.cli.daemon",
     "doctor": "runtime.cli.doctor",
     "explain": "runtime.cli.explain",
     "run": "runtime.cli.run",

@@ -26,7 +26,9 @@ _KILL_PAUSE_S = 0.01
 
 
 def make_session_group(layout: CgroupLayout, session: str) -> CgroupLayout:
-    """Make the folders of a session, with the controllers passed down (version 2) and devices limited (version 1).
+    """Make the folders of a session, unless they are there.
+
+    With version 2 the controllers are passed down to them, with version 1 devices are limited.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ def make_session_group(layout: CgroupLayout, session: str) -> CgroupLayout:
                 for folder in (points[0], points[0] + COMMON):
                     Path(folder, "cgroup.subtree_control").write_text(wanted)
             for point in points:
-                Path(point + made.base).mkdir()
+                Path(point + made.base).mkdir(exist_ok=True)
             if layout.mode == "v2":
                 Path(points[0] + made.base, "cgroup.subtree_control").write_text(wanted)
     except OSError:

@@ -7,7 +7,6 @@ run it.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -17,11 +16,12 @@ import subprocess
 from pathlib import Path
 
 from runtime.errors import ImageError
+from runtime.image.compose import encode, put_image
 from runtime.image.layer import Entry, compress, pack_layer
 from runtime.image.store import Image, ImageStore
 from runtime.spec.config import DEFAULT_PATH
 from runtime.spec.digest import sha256_digest
-from runtime.spec.image import MEDIA_CONFIG, MEDIA_LAYER_GZIP, MEDIA_MANIFEST
+from runtime.spec.image import MEDIA_CONFIG, MEDIA_LAYER_GZIP
 from runtime.spec.reference import Reference, parse_reference
 
 HOST_IMAGE = parse_reference("tare/host")
@@ -147,7 +147,6 @@ def collect_entries() -> list[Entry]:
 def build_host_image(store: ImageStore) -> Image:
     """Assemble ``tare/host`` and put it into a store."""
     archive = pack_layer(collect_entries())
-    layer = store.put_blob(compress(archive), MEDIA_LAYER_GZIP)
     created = "1970-01-01T00:00:00Z"  # made of files, not at a time: the same files give the same image
     config = {
         "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
@@ -157,16 +156,9 @@ def build_host_image(store: ImageStore) -> Image:
         "rootfs": {"type": "layers", "diff_ids": [sha256_digest(archive)]},
         "history": [{"created": created, "created_by": "tare: assembled from this machine's own files"}],
     }
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": MEDIA_MANIFEST,
-        "config": store.put_blob(_json(config), MEDIA_CONFIG).to_dict(),
-        "layers": [layer.to_dict()],
-    }
-    store.tag(HOST_IMAGE, store.put_blob(_json(manifest), MEDIA_MANIFEST))
-    image = store.find(HOST_IMAGE)
-    assert image is not None
-    return image
+    with store.lease():
+        layer = store.put_blob(compress(archive), MEDIA_LAYER_GZIP)
+        return put_image(store, store.put_blob(encode(config), MEDIA_CONFIG), [layer], HOST_IMAGE)
 
 
 def find_image(store: ImageStore, reference: Reference) -> Image:
@@ -184,7 +176,3 @@ def find_image(store: ImageStore, reference: Reference) -> Image:
         return build_host_image(store)
     hint = f"the image that every machine has: {HOST_IMAGE.familiar.removesuffix(':latest')}"
     raise ImageError("find image", reference.familiar, "no such image", hint)
-
-
-def _json(document: object) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

@@ -44,6 +44,15 @@ def setns(descriptor: int, flags: int) -> None:
     libc.check(libc.setns_call(descriptor, flags))
 
 
+def join_namespace(path: str, flag: int) -> None:
+    """Enter a namespace by its file, such as ``/proc/PID/ns/net``: setns(2)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        setns(descriptor, flag)
+    finally:
+        os.close(descriptor)
+
+
 def setrlimit(kind: int, soft: int, hard: int) -> None:
     """setrlimit(2); -1 is no limit."""
     resource.setrlimit(kind, (soft, hard))
@@ -104,6 +113,7 @@ CALLS: dict[str, Callable[..., object]] = {
     "readonly_path": readonly_path,
     "unshare": unshare,
     "setns": setns,
+    "join_namespace": join_namespace,
     "fork_sibling": fork_sibling,
     "make_folder": make_folder,
     "make_mount_point": make_mount_point,

@@ -130,7 +130,7 @@ class Launch:
                 code = os.waitstatus_to_exitcode(status)
                 self._exit = Exit(code if code >= 0 else 128 - code, timing, self._problems(problems))
             case ("failed", _, phase, index, number, problems):
-                self._error = self._failure(phase, index, number)
+                self._error = failure(self._plan, phase, index, number)
                 for problem in self._problems(problems):
                     self._error.add_note(f"and left behind: {problem}")
         self._forget()
@@ -151,16 +151,6 @@ class Launch:
 
     def _problems(self, problems: Sequence[tuple[int, int]]) -> tuple[str, ...]:
         return tuple(f"{self._plan.cleanup[i].signature()}: {os.strerror(n).lower()}" for i, n in problems)
-
-    def _failure(self, phase: str, index: int, number: int) -> EngineError:
-        if phase == "clone":
-            return KernelError("clone", "a process in new namespaces", number, _HINT)
-        operation: Operation = (self._plan.prepare if phase == "prepare" else self._plan.inside)[index]
-        if operation.call == "execute":
-            arguments = operation.arguments[0]
-            assert isinstance(arguments, tuple)
-            return CommandError(str(arguments[0]), number)
-        return KernelError(operation.words, operation.signature(), number, _HINT)
 
 
 class Launcher:
@@ -233,10 +223,9 @@ class Launcher:
         stdio : tuple of int
             Descriptors that become the program's standard input, output and error.
         """
-        parts = ("", _wire(plan.prepare), plan.clone_flags, _wire(plan.inside), _wire(plan.cleanup))
         launch = Launch(self, plan, monotonic_ns())
         self._launches[plan.identifier] = launch
-        self.send(("launch", plan.identifier, *parts), stdio)
+        self.send(launch_request(plan, ""), stdio)
         return launch
 
     def send(self, message: tuple[Any, ...], descriptors: Sequence[int] = ()) -> None:
@@ -247,11 +236,7 @@ class Launcher:
         EngineError
             The request is too large, or the zygote is gone.
         """
-        data = marshal.dumps(message)
-        if len(data) > MESSAGE_BYTES:
-            raise EngineError(
-                "launch", str(message[1]), f"arguments and environment take {len(data)} bytes", "pass less of them"
-            )
+        data = encode(message)
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
         try:
             self._socket.sendmsg([data], ancillary, socket.MSG_NOSIGNAL)
@@ -281,6 +266,40 @@ class Launcher:
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C must not leave what the first one is clearing up
             self._process.wait()
         self._process.wait()
+
+
+def launch_request(plan: Plan, host: str) -> tuple[Any, ...]:
+    """The request that launches a plan's program, in the namespaces of the container `host` unless that is empty."""
+    prepare, inside, cleanup = map(_wire, (plan.prepare, plan.inside, plan.cleanup))
+    return ("launch", plan.identifier, host, prepare, plan.clone_flags, inside, cleanup)
+
+
+def failure(plan: Plan, phase: str, index: int, number: int) -> EngineError:
+    """The error that a "failed" reply of the zygote means, in the words of the operation that failed."""
+    if phase == "clone":
+        return KernelError("clone", "a process in new namespaces", number, _HINT)
+    operation: Operation = (plan.prepare if phase == "prepare" else plan.inside)[index]
+    if operation.call == "execute":
+        arguments = operation.arguments[0]
+        assert isinstance(arguments, tuple)
+        return CommandError(str(arguments[0]), number)
+    return KernelError(operation.words, operation.signature(), number, _HINT)
+
+
+def encode(message: tuple[Any, ...]) -> bytes:
+    """A message to the zygote or the monitor as bytes.
+
+    Raises
+    ------
+    EngineError
+        It is too large.
+    """
+    data = marshal.dumps(message)
+    if len(data) > MESSAGE_BYTES:
+        raise EngineError(
+            "launch", str(message[1]), f"arguments and environment take {len(data)} bytes", "pass less of them"
+        )
+    return data
 
 
 def _wire(operations: Sequence[Operation]) -> tuple[tuple[str, tuple[object, ...]], ...]:

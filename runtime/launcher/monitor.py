@@ -59,7 +59,7 @@ _ESCAPES = {i: f"\\u{i:04x}" for i in range(32)} | {34: '\\"', 92: "\\\\", 10: "
 class Client:
     """An attached connection."""
 
-    __slots__ = ("backlog", "closing", "descriptor", "framed", "input", "keys", "outputs", "seen")
+    __slots__ = ("backlog", "closing", "descriptor", "framed", "input", "keys", "outputs", "seen", "spent")
 
     def __init__(self, descriptor: int, framed: bool, wants_input: bool, outputs: int, keys: bytes) -> None:
         self.descriptor = descriptor
@@ -69,6 +69,7 @@ class Client:
         self.backlog = b""
         self.closing = False  # it is let go as soon as it has taken what it was sent
         self.keys = keys
+        self.spent = False  # it has closed its sending side, and goes on listening
         self.seen = 0  # how many of the detach keys the client has typed in a row
 
 
@@ -188,10 +189,9 @@ class Monitor:
                 self.poll.register(descriptor, select.EPOLLIN)
             else:
                 watched.input = descriptor
-        if watched.pending:
-            self._feed(identifier, b"")
-        elif not keep_input and not any(client.input for client in watched.clients):
-            self._close_input(watched)
+        # a client may have sent all that it had before there was anybody to take it
+        last = not keep_input and not any(client.input for client in watched.clients)
+        self._feed(identifier, b"", last=last)
 
     def _attach(
         self, identifier: str, descriptor: int, framed: bool, wants_input: bool, outputs: int, data: bytes, keys: bytes
@@ -312,9 +312,11 @@ class Monitor:
         if client.closing and not client.backlog:
             self._detach(client)
             return
-        wanted = (select.EPOLLIN if client.input or not client.backlog else 0) | (
-            select.EPOLLOUT if client.backlog else 0
-        )
+        self._expect(client)
+
+    def _expect(self, client: Client) -> None:
+        """Ask to be told of what can be done for a client; that it hung up is always told."""
+        wanted = (0 if client.spent else select.EPOLLIN) | (select.EPOLLOUT if client.backlog else 0)
         self.poll.modify(client.descriptor, wanted)
 
     def _serve(self, descriptor: int, event: int) -> None:
@@ -336,12 +338,13 @@ class Monitor:
             if data:
                 if client.input:
                     self._typed(identifier, client, data)
-            elif event & select.EPOLLHUP or not client.input:
+            elif event & select.EPOLLHUP:
                 self._detach(client)
-            else:  # the client has no more input, but goes on listening
-                client.input = False
-                self.poll.modify(descriptor, select.EPOLLOUT if client.backlog else 0)
-                if not watched.keep_input and not watched.tty:
+            else:
+                client.spent = True
+                self._expect(client)
+                if client.input and not watched.keep_input and not watched.tty:
+                    client.input = False
                     self._feed(identifier, b"", last=True)
 
     def _typed(self, identifier: str, client: Client, data: bytes) -> None:

@@ -19,9 +19,11 @@ from runtime.abi import (
     CLONE_NEWUTS,
 )
 from runtime.plan import cgroup, filesystems, mounts, privileges, rootfs
-from runtime.plan.host import HostFacts, RootFilesystem
+from runtime.plan.host import CgroupLayout, HostFacts, RootFilesystem
 from runtime.plan.operation import Operation
 from runtime.spec.config import Config, Process
+
+JOINABLE = {"network": CLONE_NEWNET, "ipc": CLONE_NEWIPC, "uts": CLONE_NEWUTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ def plan_container(
         if name in wanted:
             stage = "network namespace" if name == "network" else "namespaces"
             inside.append(Operation(stage, "unshare", (flag,), words))
+    for name, path in config.joined:
+        stage = "network namespace" if name == "network" else "namespaces"
+        inside.append(
+            Operation(stage, "join_namespace", (path, JOINABLE[name]), f"enter a {name} namespace that exists")
+        )
     if "network" in wanted:
         inside.append(Operation("network namespace", "set_link_up", ("lo",), "a new loopback device starts down"))
     inside += [
@@ -117,7 +124,7 @@ def plan_container(
         inside.append(Operation("hostname", "sethostname", (config.hostname,), "name the container"))
     inside += [
         Operation("privileges", "umask", (0o022,), "the customary mask of a program"),
-        *_plan_settings(config),
+        *_plan_settings(config.process),
         *mounts.plan_readonly_root(config),
         *privileges.plan_privileges(_guarded(config.process, host), host.rootless, last_capability),
         Operation("exec", "chdir", (config.process.cwd,), "start in the working directory"),
@@ -129,9 +136,8 @@ def plan_container(
     return Plan(identifier, tuple(prepare), flags, tuple(inside), tuple(cleanup))
 
 
-def _plan_settings(config: Config) -> list[Operation]:
+def _plan_settings(process: Process) -> list[Operation]:
     """The terminal, the working directory and the limits of the process."""
-    process = config.process
     operations = []
     if process.terminal:
         words = "a terminal of its own, whose other side goes to the engine"
@@ -151,6 +157,39 @@ def _guarded(process: Process, host: HostFacts) -> Process:
     if host.rootless or (host.cgroup is not None and "devices" in host.cgroup.mounts):
         return process
     return replace(process, capabilities=tuple(name for name in process.capabilities if name != "CAP_MKNOD"))
+
+
+def plan_exec(
+    identifier: str, process: Process, layout: CgroupLayout | None, container: str, last_capability: int
+) -> Plan:
+    """Plan one more process in a running container, whose pidfd the launcher gives as descriptor 4.
+
+    Parameters
+    ----------
+    identifier : str
+        Of this process.
+    process : Process
+        What to execute.
+    layout : CgroupLayout or None
+        Where the container's control group is.
+    container : str
+        The container's identifier.
+    last_capability : int
+        The highest capability of the running kernel.
+    """
+    flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP
+    inside = [] if layout is None else cgroup.plan_join(layout, container)
+    inside += [
+        Operation("namespaces", "setns", (4, flags), "enter the container's namespaces, its root among them"),
+        Operation("namespaces", "fork_sibling", (3,), "go on as a new process there: a process cannot change its own"),
+        Operation("namespaces", "setsid", (), "a session of its own"),
+        Operation("privileges", "umask", (0o022,), "the customary mask of a program"),
+        *_plan_settings(process),
+        *privileges.plan_privileges(process, rootless=False, last_capability=last_capability),
+        Operation("exec", "chdir", (process.cwd,), "start in the working directory"),
+        _execute(process),
+    ]
+    return Plan(identifier, (), 0, tuple(inside), ())
 
 
 def plan_process(identifier: str, process: Process) -> Plan:

@@ -57,11 +57,14 @@ class RootFilesystem:
     layers : tuple of str
         Unpacked layers, the topmost first; read-only and shared by all containers of the image.
     folder : str
-        The container's own folder, made by the plan: the writable layer and the mount point lie in it.
+        The container's own folder: the writable layer and the mount point lie in it.
+    kept : bool
+        Whether the folder is there before the process and stays after it; else the plan makes and removes it.
     """
 
     layers: tuple[str, ...]
     folder: str
+    kept: bool = False
 
     @property
     def upper(self) -> str:

@@ -17,6 +17,8 @@ STAGE = "root file system"
 
 def plan_folders(rootfs: RootFilesystem) -> list[Operation]:
     """Operations of the launcher that make the container's own folders."""
+    if rootfs.kept:
+        return []
     return [
         Operation(STAGE, "mkdir", (rootfs.folder, 0o711), "make the container's own folder"),
         Operation(STAGE, "mkdir", (rootfs.upper, 0o755), "make the writable layer: all that this container changes"),
@@ -69,4 +71,6 @@ def plan_leave_old_root() -> list[Operation]:
 
 def plan_remove(rootfs: RootFilesystem) -> list[Operation]:
     """Operations of the launcher that remove the container's own folder."""
+    if rootfs.kept:
+        return []
     return [Operation("clean-up", "remove_tree", (rootfs.folder,), "remove the writable layer and the mount point")]

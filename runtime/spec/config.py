@@ -151,12 +151,21 @@ ISOLATED: tuple[Namespace, ...] = ("mount", "pid", "uts", "ipc", "network", "cgr
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A container's configuration."""
+    """A container's configuration.
+
+    Attributes
+    ----------
+    namespaces : tuple of Namespace
+        Made new; of those neither here nor in `joined` the launcher's are used.
+    joined : tuple of (Namespace, path)
+        Namespaces that exist, by a path such as ``/proc/PID/ns/net``.
+    """
 
     process: Process
     hostname: str
     resources: Resources = field(default_factory=Resources)
     namespaces: tuple[Namespace, ...] = ISOLATED
+    joined: tuple[tuple[Namespace, str], ...] = ()
     binds: tuple[Bind, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
     readonly_root: bool = False

@@ -23,7 +23,7 @@ def digest_hex(digest: str) -> str:
     ImageError
         Not a SHA-256 digest; the text is never used as a path before this check.
     """
-    if not _FORM.fullmatch(digest):
+    if not isinstance(digest, str) or not _FORM.fullmatch(digest):
         raise ImageError("read digest", digest, "not of the form sha256:HEX with 64 digits")
     return digest.removeprefix("sha256:")
 

@@ -40,15 +40,24 @@ class Reference:
     @property
     def familiar(self) -> str:
         """As users write it: without the default domain."""
-        path = self.path.removeprefix("library/") if self.domain == DEFAULT_DOMAIN else f"{self.domain}/{self.path}"
-        return path + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+        return self.familiar_name + self._suffix
+
+    @property
+    def familiar_name(self) -> str:
+        """The repository as users write it: without the default domain, tag and digest."""
+        return self.path.removeprefix("library/") if self.domain == DEFAULT_DOMAIN else self.name
+
+    @property
+    def name(self) -> str:
+        """The repository: domain and path."""
+        return f"{self.domain}/{self.path}"
+
+    @property
+    def _suffix(self) -> str:
+        return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
     def __str__(self) -> str:
-        return (
-            f"{self.domain}/{self.path}"
-            + (f":{self.tag}" if self.tag else "")
-            + (f"@{self.digest}" if self.digest else "")
-        )
+        return self.name + self._suffix
 
 
 def parse_reference(text: str) -> Reference:
@@ -71,11 +80,15 @@ def parse_reference(text: str) -> Reference:
     if "@" in text:
         digest_hex(digest)
     head, slash, tail = remainder.partition("/")
+    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+        raise ImageError("read reference", text, "cannot be 64 hexadecimal digits, as image ids are", hint)
     if slash and (head == "localhost" or any(sign in head for sign in ".:")):
         domain, rest = head, tail
     else:
         domain, rest = DEFAULT_DOMAIN, remainder
     path, colon, tag = rest.partition(":")
+    if domain == "index.docker.io":
+        domain = DEFAULT_DOMAIN  # as Docker Hub was named once
     if domain == DEFAULT_DOMAIN and "/" not in path:
         path = f"library/{path}"
     valid = _DOMAIN.fullmatch(domain) and _NAME.fullmatch(path) and (not colon or _TAG.fullmatch(tag))

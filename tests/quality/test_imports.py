@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 # A module may import its own layer and those before it
-RUNTIME = ["abi", "errors", "spec", "plan", "kernel", "launcher", "image", "engine", "bench", "cli"]
+RUNTIME = ["abi", "errors", "spec", "plan", "kernel", "launcher", "image", "network", "engine", "api", "bench", "cli"]
 SIM = ["errors", "units", "seeds", "datafiles", "record", "spec", "model", "process", "experiment", "report"]
 
 
@@ -71,7 +71,7 @@ def test_imports_go_one_way(package: str, order: list[str]) -> None:
 
 def test_the_launch_path_uses_the_standard_library_alone() -> None:
     allowed = {"_signal", "_socket", "array", "marshal", "os", "select", "sys", "time", "ctypes", "errno", "fcntl"}
-    allowed |= {"struct", "collections", "runtime", "__future__"}
+    allowed |= {"stat", "resource", "struct", "collections", "runtime", "__future__"}
     for path in (ROOT / "runtime/launcher/zygote.py", *(ROOT / "runtime/kernel").glob("*.py")):
         if path.name == "host.py":  # read by the engine before a launch, never by the zygote
             continue
