@@ -7,14 +7,16 @@ import contextlib
 import os
 import struct
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from runtime.api.message import Answer, Hijack, Request, Response, Stream, encode_json, json_response
 from runtime.api.router import route
+from runtime.api.threads import Download, Work
 from runtime.engine.container import Container
 from runtime.engine.documents import inspect, summary
 from runtime.engine.logs import Entry, read_entries
 from runtime.errors import BadParameter, Conflict
+from runtime.image.diff import export_tree, list_changes
 
 _STREAMS = {"stdout": 1, "stderr": 2}
 _DETACH_KEYS = "ctrl-p,ctrl-q"
@@ -288,3 +290,28 @@ def _pids_inside(first: int) -> set[str]:
                 if os.readlink(f"/proc/{entry}/ns/pid") == namespace:
                     found.add(entry)
     return found
+
+
+@route("GET", "/containers/{name}/changes")
+async def changes(request: Request) -> Answer:
+    """List what a container changed in its image."""
+    containers = request.engine.containers
+    container = containers.find(request.params["name"])
+    upper, *layers = containers.layers(container)
+    found = await asyncio.to_thread(list_changes, upper, layers)
+    own = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev", "/proc", "/sys")  # made by the engine
+    return json_response([change.to_dict() for change in found if not change.path.startswith(own)])
+
+
+@route("GET", "/containers/{name}/export")
+async def export(request: Request) -> Answer:
+    """Send all files of a container as one archive."""
+    containers = request.engine.containers
+    layers = containers.layers(containers.find(request.params["name"]))
+
+    def function(give: Callable[[bytes], None]) -> None:
+        sink = Download(give)
+        export_tree(layers, sink)
+        sink.flush()
+
+    return Stream(Work(function).results(), "application/octet-stream", at_once=False)

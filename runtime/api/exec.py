@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 
 from runtime.api.containers import parse_keys
+from runtime.api.errors import words_of
 from runtime.api.message import Answer, Hijack, Request, Response, json_response
 from runtime.api.router import route
 from runtime.errors import EngineError
 
 _DETACH_KEYS = "ctrl-p,ctrl-q"
+_ENDING_S = 1.0
 
 
 @route("POST", "/containers/{name}/exec")
@@ -55,10 +59,9 @@ async def start(request: Request) -> Answer:
 
 
 def _failure(error: EngineError, *, framed: bool) -> bytes:
-    from runtime.api.errors import words_of
-
-    text = f"{words_of(error)}\r\n".encode()
-    return bytes((2, 0, 0, 0)) + len(text).to_bytes(4, "big") + text if framed else text
+    words = words_of(error).removeprefix("failed to create task: OCI runtime create failed: ")
+    text = f"OCI runtime exec failed: exec failed: {words}\r\n".encode()
+    return bytes((1, 0, 0, 0)) + len(text).to_bytes(4, "big") + text if framed else text
 
 
 @route("POST", "/exec/{id}/resize")
@@ -73,7 +76,12 @@ async def resize(request: Request) -> Answer:
 @route("GET", "/exec/{id}/json")
 async def inspect(request: Request) -> Answer:
     """Say what became of a process."""
-    execution = request.engine.containers.execution(request.params["id"])
+    containers = request.engine.containers
+    execution = containers.execution(request.params["id"])
+    if execution.running and execution.id not in containers.supervisor.watched:
+        # its outputs are closed, so it is about to end: who asks now wants to know with which status
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(execution.ended.wait(), _ENDING_S)
     document = execution.document
     program, *arguments = document["Cmd"]
     return json_response(

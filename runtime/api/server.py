@@ -9,14 +9,14 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from runtime.api import containers, exec, images, login, system, transfer
+from runtime.api import containers, exec, images, login, system, transfer, volumes
 from runtime.api.engine import Engine
 from runtime.api.http import HttpServer
 from runtime.api.listener import Listener
 from runtime.api.message import Exchange
 from runtime.api.router import Router
 
-RESOURCES = (system, login, containers, exec, images, transfer)
+RESOURCES = (system, login, containers, exec, images, transfer, volumes)
 
 
 async def serve(engine: Engine, socket_path: Path, trace: Callable[[Exchange], None] | None = None) -> None:

@@ -60,6 +60,8 @@ class Container:
         Whether its last end was asked for, so that no policy restarts it.
     network : dict
         While it runs on a bridge: its ``endpoint`` and ``publications``, as `runtime.network` writes them.
+    mounts : list of dict
+        Folders of the host and volumes, as the API's MountPoint.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Container:
     restart_count: int = 0
     stopped_by_user: bool = False
     network: dict[str, Any] = field(default_factory=dict)
+    mounts: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def alive(self) -> bool:

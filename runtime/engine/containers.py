@@ -26,6 +26,7 @@ from runtime.engine.names import random_name
 from runtime.engine.networks import Networks, check_mode, joined_namespace, wants_bridge
 from runtime.engine.translate import command_of, merged_config, parse_bind, resources, rlimits, runtime_config
 from runtime.engine.users import read_below, resolve_user
+from runtime.engine.volumes import Volumes
 from runtime.errors import BadParameter, CommandError, Conflict, EngineError, NotFound, NotModified
 from runtime.image.removal import ImageUse
 from runtime.image.store import ImageStore
@@ -51,6 +52,7 @@ class Execution:
         self.pid = 0
         self.running = False
         self.exit_code: int | None = None
+        self.ended = asyncio.Event()
 
 
 class Containers:
@@ -68,7 +70,7 @@ class Containers:
 
     def __init__(self, root: Path, images: ImageStore, events: EventBus) -> None:
         self._folder = root / "containers"
-        self._volumes = root / "volumes"
+        self.volumes = Volumes(root / "volumes")
         self._images = images
         self._events = events
         self.host = host_facts()
@@ -147,6 +149,10 @@ class Containers:
         """A container's log."""
         return self.folder(container) / f"{container.id}-json.log"
 
+    def layers(self, container: Container) -> tuple[str, ...]:
+        """A container's writable layer, then its image's, the topmost first."""
+        return (str(self.folder(container) / "upper"), *self._layers(container))
+
     def _layers(self, container: Container) -> tuple[str, ...]:
         return tuple(container.host_config["Layers"])
 
@@ -189,6 +195,7 @@ class Containers:
         layers = await asyncio.to_thread(self._images.layer_folders, image)
         host_config["Layers"] = list(layers)
         container = Container(identifier, name, now(), body.get("Image") or "", image.id, config, host_config)
+        container.mounts = self._resolve_mounts(config, host_config)
         self._all[identifier] = container
         try:
             await asyncio.to_thread(self._make_folders, container)
@@ -284,7 +291,7 @@ class Containers:
 
     def _runtime_config(self, container: Container, namespace: int = -1) -> Config:
         config, host = container.config, container.host_config
-        layers = (str(self.folder(container) / "upper"), *self._layers(container))
+        layers = self.layers(container)
         passwd, group = read_below(layers, "etc/passwd"), read_below(layers, "etc/group")
         user, home = resolve_user(config["User"], passwd, group)
         return runtime_config(
@@ -311,23 +318,45 @@ class Containers:
         return binds
 
     def _binds(self, container: Container) -> list[Bind]:
-        host = container.host_config
-        wanted = [parse_bind(text) for text in host.get("Binds") or ()]
-        wanted += [
-            (mount.get("Source") or "", mount["Target"], bool(mount.get("ReadOnly")))
-            for mount in host.get("Mounts") or ()
-            if mount.get("Type") in ("bind", "volume")
-        ]
-        binds = []
-        for source, destination, readonly in wanted:
-            if source.startswith("/"):
-                Path(source).mkdir(parents=True, exist_ok=True) if not os.path.lexists(source) else None
-                path = source
-            else:
-                path = str(self._volumes / (source or f"{container.id}{destination.replace('/', '-')}") / "_data")
-                Path(path).mkdir(parents=True, exist_ok=True)
-            binds.append(Bind(path, destination, readonly))
-        return binds
+        return [Bind(mount["Source"], mount["Destination"], not mount["RW"]) for mount in container.mounts]
+
+    def _resolve_mounts(self, config: Mapping[str, Any], host: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Find or make what a container shall have of the host: folders and volumes, the latter made when absent.
+
+        Raises
+        ------
+        BadParameter
+            A folder that ``--mount`` names does not exist, or a volume's name is none.
+        """
+        mounts: dict[str, dict[str, Any]] = {}
+        for source in host.get("VolumesFrom") or ():
+            mounts |= {mount["Destination"]: mount for mount in self.find(source.partition(":")[0]).mounts}
+        for text in host.get("Binds") or ():
+            source, destination, readonly = parse_bind(text)
+            if source.startswith("/") and not os.path.lexists(source):
+                Path(source).mkdir(parents=True)
+            mounts[destination] = self._mount(
+                source, destination, text.partition(":")[2].partition(":")[2], not readonly
+            )
+        for asked in host.get("Mounts") or ():
+            source, destination = asked.get("Source") or "", asked["Target"]
+            if asked.get("Type") == "bind" and not os.path.lexists(source):
+                reason = f'invalid mount config for type "bind": bind source path does not exist: {source}'
+                raise BadParameter("mount", source, reason)
+            if asked.get("Type") in ("bind", "volume"):
+                mounts[destination] = self._mount(source, destination, "", not asked.get("ReadOnly"))
+        for destination in config.get("Volumes") or ():
+            mounts.setdefault(destination, self._mount("", destination, "", True))
+        return list(mounts.values())
+
+    def _mount(self, source: str, destination: str, mode: str, writable: bool) -> dict[str, Any]:
+        if source.startswith("/"):
+            kind: dict[str, Any] = {"Type": "bind", "Source": source, "Propagation": "rprivate"}
+        else:
+            volume = self.volumes.create(source, labels={}, options={})
+            path = str(self.volumes.data(volume.name))
+            kind = {"Type": "volume", "Name": volume.name, "Source": path, "Driver": "local", "Propagation": ""}
+        return {**kind, "Destination": destination, "Mode": mode, "RW": writable}
 
     def _open_streams(self, identifier: str, config: Mapping[str, Any], log: str) -> tuple[int, int, int]:
         """Make a program's input and outputs; the monitor takes their other sides, the caller closes these."""
@@ -446,10 +475,11 @@ class Containers:
             return
         container.state.status = "removing"
         await asyncio.to_thread(remove_tree, str(self.folder(container)))
-        if volumes:
-            for path in self._volumes.glob(f"{container.id}-*"):
-                await asyncio.to_thread(remove_tree, str(path))
         self._all.pop(container.id, None)
+        for mount in container.mounts if volumes else ():
+            with contextlib.suppress(Conflict, NotFound):  # another container uses it, or it is gone already
+                if mount["Type"] == "volume" and self.volumes.find(mount["Name"]).anonymous:
+                    await asyncio.to_thread(self.volumes.remove, mount["Name"], self.all())
         self._locks.pop(container.id, None)
         self.supervisor.drop(container.id)
         self._tell(container, "destroy")
@@ -548,7 +578,7 @@ class Containers:
         container, document = execution.container, execution.document
         if not container.alive:
             raise Conflict("exec", container.name, f"Container {container.id} is not running")
-        layers = (str(self.folder(container) / "upper"), *self._layers(container))
+        layers = self.layers(container)
         passwd, group = read_below(layers, "etc/passwd"), read_below(layers, "etc/group")
         base = self._runtime_config(container).process
         wanted = document.get("User") or container.config["User"]
@@ -576,9 +606,9 @@ class Containers:
         self._tell(container, f"exec_start: {' '.join(document['Cmd'])}", execID=execution.id)
         try:
             execution.pid = await self.supervisor.launch(plan, stdio, host=container.id)
-        except EngineError as error:
+        except EngineError:
             execution.running = False
-            execution.exit_code = error.exit_code if isinstance(error, CommandError) else 126
+            execution.exit_code = 126  # of whatever kind: so dockerd
             self.supervisor.drop(execution.id)
             raise
         finally:
@@ -590,6 +620,7 @@ class Containers:
     def _on_exit(self, identifier: str, status: int) -> None:
         if (execution := self._executions.get(identifier)) is not None:
             execution.running, execution.exit_code, execution.pid = False, status, 0
+            execution.ended.set()
             self._tell(execution.container, "exec_die", execID=identifier, exitCode=str(status))
             self.supervisor.forget(identifier)
         elif (container := self._all.get(identifier)) is not None and container.alive:

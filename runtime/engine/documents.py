@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,7 +70,7 @@ def inspect(container: Container, folder: str, log_path: str) -> dict[str, Any]:
                 "MergedDir": f"{folder}/rootfs",
             },
         },
-        "Mounts": _mounts(host),
+        "Mounts": container.mounts,
         "Config": container.config,
         "NetworkSettings": _network_settings(container),
     }
@@ -92,7 +91,7 @@ def summary(container: Container, now_s: float) -> dict[str, Any]:
         "Status": status_words(container, now_s),
         "HostConfig": {"NetworkMode": container.host_config.get("NetworkMode") or "default"},
         "NetworkSettings": {"Networks": {}},
-        "Mounts": _mounts(container.host_config),
+        "Mounts": container.mounts,
     }
 
 
@@ -154,26 +153,3 @@ def _network_settings(container: Container) -> dict[str, Any]:
     if container.network:
         networks["bridge"] = endpoint_document(Endpoint.from_dict(container.network["endpoint"]))
     return network_settings(container.id if container.alive else "", ports, networks)
-
-
-def _mounts(host: Mapping[str, Any]) -> list[dict[str, Any]]:
-    mounts = []
-    for text in host.get("Binds") or ():
-        source, _, rest = text.partition(":")
-        destination, _, mode = rest.partition(":")
-        kind = "bind" if source.startswith("/") else "volume"
-        mount: dict[str, Any] = {"Type": kind, "Source": source, "Destination": destination, "Mode": mode}
-        if kind == "volume":
-            mount |= {"Name": source, "Driver": "local"}
-        mounts.append({**mount, "RW": "ro" not in mode.split(","), "Propagation": "rprivate" if kind == "bind" else ""})
-    return mounts + [
-        {
-            "Type": asked.get("Type", "volume"),
-            "Source": asked.get("Source", ""),
-            "Destination": asked["Target"],
-            "Mode": "",
-            "RW": not asked.get("ReadOnly"),
-            "Propagation": "",
-        }
-        for asked in host.get("Mounts") or ()
-    ]

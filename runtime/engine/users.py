@@ -57,7 +57,7 @@ def resolve_user(text: str, passwd: str, group: str) -> tuple[User, str]:
     Returns
     -------
     User
-        With the additional groups that /etc/group lists for a user that is named there.
+        With its group and those that /etc/group lists for a user that is named there as additional ones.
     str
         The home directory; ``/`` for a user that is not listed.
 
@@ -89,7 +89,7 @@ def resolve_user(text: str, passwd: str, group: str) -> tuple[User, str]:
     elif known:
         listed = (line for line in groups if known in line[3].split(",") and _is_id(line[2]))
         additional = tuple(dict.fromkeys(int(line[2]) for line in listed))
-    return User(uid, gid, additional), home
+    return User(uid, gid, tuple(dict.fromkeys((gid, *additional)))), home
 
 
 def _is_id(text: str) -> bool:

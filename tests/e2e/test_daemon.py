@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from runtime.launcher.supervisor import Supervisor
 
 Docker = Callable[..., subprocess.CompletedProcess[str]]
 TARE = [sys.executable, "-m", "runtime.cli.main"]
@@ -57,30 +60,19 @@ class Running:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=20)
-        for peer in ("zygote", "monitor"):
-            for pid in listening(self.root, peer):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        subprocess.run([*TARE, "run", "tare/host", "true"], env=self.environment, check=False)
+        asyncio.run(leave(self.root))
 
 
-def listening(root: Path, peer: str) -> list[int]:
-    """Process ids of the zygote or monitor that listens in a root folder."""
-    inodes = {
-        line.split()[6] for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f"{peer}.sock")
-    }
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            command = (entry / "cmdline").read_bytes()
-            links = {os.readlink(link) for link in (entry / "fd").iterdir()}
-            if f"{peer}.py".encode() in command and links & {f"socket:[{inode}]" for inode in inodes}:
-                found.append(int(entry.name))
-    return found
+async def leave(root: Path) -> None:
+    """Ask the zygote and the monitor of a root folder to end; nothing runs any more."""
+    supervisor = Supervisor(root / "run", lambda identifier, status: None, lambda identifier: None)
+    await supervisor.connect()
+    supervisor.leave()
+    supervisor.close()
 
 
 @pytest.fixture
-def daemon(can_launch: None, root_user: None, tmp_path: Path) -> Iterator[Running]:
+def daemon(can_launch: None, no_leaks: None, root_user: None, tmp_path: Path) -> Iterator[Running]:
     """A running daemon with the host image."""
     if shutil.which("docker") is None:
         pytest.skip("the docker command is not installed")
@@ -123,7 +115,7 @@ def test_a_container_is_started_looked_at_stopped_and_removed(daemon: Running) -
         time.sleep(0.05)
     assert daemon.docker("exec", "web", "sh", "-c", "echo inside; exit 9").stdout == "inside\n"
     assert daemon.docker("exec", "web", "sh", "-c", "exit 9").returncode == 9
-    assert daemon.docker("exec", "web", "nothing").returncode == 127
+    assert daemon.docker("exec", "web", "nothing").returncode == 126  # as dockerd says
     assert "sleep" in daemon.docker("top", "web").stdout
     refused = daemon.docker("rm", "web")
     assert "running container" in refused.stderr
