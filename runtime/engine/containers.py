@@ -94,7 +94,6 @@ class Containers:
         if self.host.cgroup is not None:
             self.host = replace(self.host, cgroup=make_session_group(self.host.cgroup, _GROUP))
         await self.supervisor.connect()
-        await asyncio.sleep(0.05)  # the zygote's account of what runs and what ended arrives right behind its greeting
         for container in self._all.values():
             if container.alive and container.id not in self.supervisor.running:
                 self._end(container, 255)
@@ -103,7 +102,7 @@ class Containers:
     def close(self) -> None:
         """Let go of zygote, monitor and networks; containers go on."""
         self.supervisor.close()
-        self.networks.close()
+        self.networks.close(in_use=any(container.alive and container.network for container in self._all.values()))
 
     # what there is
 

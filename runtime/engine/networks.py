@@ -150,11 +150,18 @@ class Networks:
             "resolv.conf": resolv_conf(settings),
         }
 
-    def close(self) -> None:
-        """Let another engine have the host's networks; bridge and published ports stay for running containers."""
-        if self._claim is not None:
-            self._claim.close()
-            self._claim = None
+    def close(self, *, in_use: bool) -> None:
+        """Let another engine have the host's networks; what running containers use stays, else nothing does."""
+        if self._claim is None:
+            return
+        from runtime.network.bridge import delete_bridge
+        from runtime.network.firewall import remove_table
+
+        if not in_use and self._bridge is not None:
+            delete_bridge(self._bridge)
+            remove_table()
+        self._claim.close()
+        self._claim = None
 
     async def _ensure(self, running: Iterable[Container]) -> None:
         if self._claim is not None:

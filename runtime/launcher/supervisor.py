@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import marshal
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -174,14 +175,17 @@ class Supervisor:
         self._on_exit = on_exit
         self._on_silent = on_silent
         self._launches: dict[str, _Launch] = {}
+        self._told = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.running: dict[str, int] = {}  # identifier -> process id, of all that the zygote knows
         self.watched: set[str] = set()
 
     async def connect(self) -> None:
         """Reach both processes, and learn what has gone on without a daemon."""
+        self._told.clear()
         await self._zygote.connect()
         await self._monitor.connect()
-        await asyncio.sleep(0)
+        await asyncio.wait_for(self._told.wait(), _CONNECT_TIMEOUT_S)
 
     async def launch(self, plan: Plan, stdio: tuple[int, int, int], host: str = "") -> int:
         """Launch a program and wait until it runs.
@@ -268,14 +272,30 @@ class Supervisor:
                 launch.started.set_exception(EngineError("start", identifier, "it was killed before its program ran"))
             code = os.waitstatus_to_exitcode(rest[0])
             self._on_exit(identifier, code if code >= 0 else 128 - code)
+        elif kind == "told":
+            self._told.set()
         elif kind == "lost":
+            self._again(self._zygote)
             lost = EngineError("launch with", "the zygote", "it ended unexpectedly", "restart the daemon")
             for waiting in self._launches.values():
                 if not waiting.started.done():
                     waiting.started.set_exception(lost)
+            for orphan in list(self.running):  # its programs died with it (PR_SET_PDEATHSIG)
+                del self.running[orphan]
+                self._on_exit(orphan, 128 + signal.SIGKILL)
+
+    def _again(self, peer: Peer) -> None:
+        """Start a process that ended, though nobody asked it to."""
+        task = asyncio.get_running_loop().create_task(peer.connect())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _from_monitor(self, message: tuple[Any, ...]) -> None:
         kind, identifier, *_ = message
+        if kind == "lost":
+            self.watched.clear()
+            self._again(self._monitor)
+            return
         if kind == "watching":
             self.watched.add(identifier)
         elif kind == "silent":

@@ -15,6 +15,7 @@ request    ("kill", id, signal)
 request    ("forget", id)                                              (listening) its end has been written down
 request    ("leave", "")                                               (listening) end once no program is left
 reply      ("ready", "")                                               once, before any request is read
+reply      ("told", "")                                                (listening) all that went before was said
 reply      ("started", id, pid, marks)                                 exec succeeded
 reply      ("failed", id, phase, index, errno, problems)               operation `index` of a phase failed; all undone
 reply      ("exited", id, status, marks, problems)                     wait status as of waitpid(2); all cleaned up
@@ -128,6 +129,8 @@ class Zygote:
             if container.started:
                 self._send("started", container.identifier, container.pid, tuple(container.marks))
         self.replies += self.ends.values()
+        if self.listener:
+            self.replies.append(marshal.dumps(("told", "")))
         self._flush()
 
     def _accept(self) -> None:

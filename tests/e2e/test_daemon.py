@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -181,3 +184,56 @@ def test_kill_9_of_the_daemon_leaves_containers_running_and_their_logs_whole(dae
     assert daemon.docker("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "counter").stdout == "exited 6\n"
     assert daemon.docker("logs", "counter").stdout == "".join(f"{i}\n" for i in range(40))
     assert daemon.docker("exec", "sleeper", "echo", "still here").stdout == "still here\n"
+
+
+def test_a_published_port_is_reached_from_the_host_and_from_beside(daemon: Running) -> None:
+    if shutil.which("nft") is None:
+        pytest.skip("nftables is not installed")
+    script = "mkdir /www; echo served >/www/index.html; exec httpd -f -p 80 -h /www"
+    started = daemon.docker("run", "-d", "--name", "web", "-p", "127.0.0.1::80", "tare/host", "sh", "-c", script)
+    if "another tare daemon" in started.stderr:
+        pytest.skip("another daemon on this machine has the networks")
+    assert started.returncode == 0, started.stderr
+    address, _, port = daemon.docker("port", "web", "80").stdout.strip().rpartition(":")
+    deadline = time.monotonic() + 5
+    body = b""
+    while body != b"served\n" and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}:{port}/", timeout=2) as answer:
+            body = answer.read()
+    assert body == b"served\n"
+    beside = daemon.docker("run", "--rm", "--network", "container:web", "tare/host", "wget", "-qO-", "127.0.0.1")
+    assert beside.stdout == "served\n"
+    (document,) = json.loads(daemon.docker("inspect", "web").stdout)
+    assert document["NetworkSettings"]["Ports"]["80/tcp"] == [{"HostIp": "127.0.0.1", "HostPort": port}]
+
+
+def test_a_monitor_or_zygote_that_is_killed_is_started_again(daemon: Running) -> None:
+    assert daemon.process is not None
+    for name in ("monitor", "zygote"):
+        children = Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()
+        (pid,) = [pid for pid in children if f"{name}.py" in Path(f"/proc/{pid}/cmdline").read_text()]
+        os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.5)
+        done = daemon.docker("run", "--rm", "--network", "none", "tare/host", "echo", name)
+        assert done.stdout == f"{name}\n", done.stderr
+
+
+def test_volumes_outlive_containers(daemon: Running) -> None:
+    run = ("run", "--rm", "--network", "none", "-v", "data:/x", "tare/host", "sh", "-c")
+    daemon.docker(*run, "echo kept >/x/file")
+    assert daemon.docker(*run, "cat /x/file").stdout == "kept\n"
+    daemon.docker("create", "--name", "user", "--network", "none", "-v", "data:/x", "tare/host", "true")
+    assert "in use" in daemon.docker("volume", "rm", "data").stderr
+    daemon.docker("rm", "user")
+    assert daemon.docker("volume", "rm", "data").stdout == "data\n"
+    assert "no such volume" in daemon.docker("volume", "inspect", "data").stderr
+
+
+def test_changes_of_a_container_are_listed_and_exported(daemon: Running) -> None:
+    daemon.docker("run", "--name", "made", "--network", "none", "tare/host", "sh", "-c", "echo x >/new; rm /etc/group")
+    assert daemon.docker("diff", "made").stdout == "C /etc\nD /etc/group\nA /new\n"
+    archive = subprocess.run(["docker", "export", "made"], env=daemon.environment, capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as members:
+        names = members.getnames()
+    assert "new" in names
+    assert "etc/group" not in names
