@@ -152,8 +152,11 @@ class BlobStore:
                     return False
                 file = stack.enter_context(open(os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b", 0))
                 fcntl.flock(file, fcntl.LOCK_EX)
-                if _is_at(file.fileno(), part):
-                    break  # else whoever held it made it the blob
+                if _is_at(file.fileno(), part):  # else whoever held it made it the blob
+                    if self.has(descriptor):  # as somebody did between the look and the opening
+                        _unlink(part)
+                        return False
+                    break
             begun = os.fstat(file.fileno()).st_size
             try:
                 self._fill(file, descriptor, fetch, report)

@@ -16,6 +16,7 @@ from runtime.image import connection
 from runtime.image.connection import Registries, retry_after_seconds
 from runtime.image.pull import pull
 from runtime.image.store import Image, ImageStore
+from runtime.spec.image import Descriptor
 from runtime.spec.reference import parse_reference
 from tests.image.conftest import Server, make_image, noise
 
@@ -144,6 +145,24 @@ def test_pulls_of_one_image_at_once_download_it_once(
     assert asked(server, image) == [""]
     assert elsewhere.check() == []
     assert len(elsewhere.images()) == 1
+
+
+def test_a_blob_that_arrives_between_the_look_and_the_lock_is_not_got_again(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptor = ImageStore(tmp_path / "apart").put_blob(b"content", "text/plain")
+    look, looked = store.blobs.has, []
+
+    def has(wanted: Descriptor) -> bool:
+        if looked:
+            return look(wanted)
+        looked.append(wanted)
+        store.put_blob(b"content", "text/plain")  # another pull, just now
+        return False
+
+    monkeypatch.setattr(store.blobs, "has", has)
+    assert store.blobs.receive(descriptor, lambda offset: pytest.fail("it was got again"), lambda done: None) is False
+    assert store.check() == []
 
 
 def puller(root: Path, name: str) -> list[str]:
