@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -19,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runtime.engine.cgroups import make_session_group
+from runtime.engine.cgroups import make_session_group, remove_session_group
 from runtime.engine.container import Container, now
 from runtime.engine.events import Event, EventBus
 from runtime.engine.names import random_name
@@ -39,7 +40,6 @@ from runtime.spec.config import Bind, Config, Process
 
 _NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _DEFAULT_GRACE_S = 10
-_GROUP = "engine"
 
 
 class Execution:
@@ -70,6 +70,8 @@ class Containers:
 
     def __init__(self, root: Path, images: ImageStore, events: EventBus) -> None:
         self._folder = root / "containers"
+        # of this root alone, and the same again after a restart
+        self._group = f"engine-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"
         self.volumes = Volumes(root / "volumes")
         self._images = images
         self._events = events
@@ -92,7 +94,7 @@ class Containers:
                 self._all[container.id] = container
                 self._ended[container.id] = asyncio.Event()
         if self.host.cgroup is not None:
-            self.host = replace(self.host, cgroup=make_session_group(self.host.cgroup, _GROUP))
+            self.host = replace(self.host, cgroup=make_session_group(self.host.cgroup, self._group))
         await self.supervisor.connect()
         for container in self._all.values():
             if container.alive and container.id not in self.supervisor.running:
@@ -103,6 +105,8 @@ class Containers:
         """Let go of zygote, monitor and networks; containers go on."""
         self.supervisor.close()
         self.networks.close(in_use=any(container.alive and container.network for container in self._all.values()))
+        if self.host.cgroup is not None and not any(container.alive for container in self._all.values()):
+            remove_session_group(self.host.cgroup)
 
     # what there is
 
