@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import struct
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 
 from runtime.api.message import Answer, Hijack, Request, Response, Stream, encode_json, json_response
 from runtime.api.router import route
+from runtime.api.streams import Channel, encode_frame
 from runtime.api.threads import Download, Work
 from runtime.engine.container import Container
 from runtime.engine.documents import inspect, summary
@@ -18,8 +18,8 @@ from runtime.engine.logs import Entry, read_entries
 from runtime.errors import BadParameter, Conflict
 from runtime.image.diff import export_tree, list_changes
 
-_STREAMS = {"stdout": 1, "stderr": 2}
-_DETACH_KEYS = "ctrl-p,ctrl-q"
+_STREAMS = {"stdout": Channel.STDOUT, "stderr": Channel.STDERR}
+DETACH_KEYS = "ctrl-p,ctrl-q"
 
 
 @route("POST", "/containers/create")
@@ -174,7 +174,7 @@ async def attach(request: Request) -> Answer:
         reason = f"container {container.id} is paused, unpause the container before attach"
         raise Conflict("attach", container.name, reason)
     outputs = (1 if query.flag("stdout") else 0) | (2 if query.flag("stderr") else 0)
-    keys = parse_keys(query.text("detachKeys") or _DETACH_KEYS)
+    keys = parse_keys(query.text("detachKeys") or DETACH_KEYS)
 
     async def take(descriptor: int, data: bytes) -> None:
         try:
@@ -254,7 +254,7 @@ def _bound(moment_ns: int | None) -> str:
 
 def _logged(entry: Entry, *, timestamps: bool, tty: bool) -> bytes:
     data = (f"{entry.time} {entry.data}" if timestamps else entry.data).encode(errors="surrogateescape")
-    return data if tty else struct.pack(">BxxxL", _STREAMS[entry.stream], len(data)) + data
+    return data if tty else encode_frame(_STREAMS[entry.stream], data)
 
 
 @route("GET", "/containers/{name}/top")

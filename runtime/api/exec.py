@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import os
 
-from runtime.api.containers import parse_keys
+from runtime.api.containers import DETACH_KEYS, parse_keys
 from runtime.api.errors import words_of
 from runtime.api.message import Answer, Hijack, Request, Response, json_response
 from runtime.api.router import route
+from runtime.api.streams import Channel, encode_frame
 from runtime.errors import EngineError
 
-_DETACH_KEYS = "ctrl-p,ctrl-q"
 _ENDING_S = 1.0
 
 
@@ -34,7 +34,7 @@ async def start(request: Request) -> Answer:
         return Response(200)
     document = execution.document
     outputs = (1 if document.get("AttachStdout") else 0) | (2 if document.get("AttachStderr") else 0)
-    keys = parse_keys(document.get("DetachKeys") or _DETACH_KEYS)
+    keys = parse_keys(document.get("DetachKeys") or DETACH_KEYS)
 
     async def take(descriptor: int, data: bytes) -> None:
         try:
@@ -61,7 +61,7 @@ async def start(request: Request) -> Answer:
 def _failure(error: EngineError, *, framed: bool) -> bytes:
     words = words_of(error).removeprefix("failed to create task: OCI runtime create failed: ")
     text = f"OCI runtime exec failed: exec failed: {words}\r\n".encode()
-    return bytes((1, 0, 0, 0)) + len(text).to_bytes(4, "big") + text if framed else text
+    return encode_frame(Channel.STDOUT, text) if framed else text
 
 
 @route("POST", "/exec/{id}/resize")

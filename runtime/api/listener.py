@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import grp
 import os
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
+from runtime.engine.lock import locked_folder
 from runtime.errors import EngineError, KernelError
 
 SOCKET_MODE = 0o660
@@ -57,7 +56,7 @@ class Listener:
             raise
 
     def _bind(self) -> None:
-        with _alone_in(self._path.parent):
+        with locked_folder(self._path.parent):  # two daemons that start at once would remove each other\'s socket
             _make_way(self._path)
             # Made for the owner alone, and opened to the group once that is the right one
             os.fchmod(self.socket.fileno(), 0o600)
@@ -96,14 +95,3 @@ def _make_way(path: Path) -> None:
     raise EngineError(
         "listen on", str(path), "another daemon answers there", f"ask it: docker -H unix://{path} version"
     )
-
-
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep two daemons that start at once from removing each other's socket."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -7,14 +7,13 @@ session's own folder keeps the common one from being removed under it.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from runtime.engine.lock import locked_folder
 from runtime.errors import EngineError
 from runtime.plan.cgroup import CONTROLLERS, DEVICE_RULES
 from runtime.plan.host import CgroupLayout
@@ -49,7 +48,7 @@ def make_session_group(layout: CgroupLayout, session: str) -> CgroupLayout:
     """
     made = replace(layout, base=f"{COMMON}/{session}")
     try:
-        with _locked(layout):
+        with locked_folder(_points(layout)[0]):
             for controller, point in layout.mounts.items():
                 common = Path(f"{point}{COMMON}")
                 with contextlib.suppress(FileExistsError):
@@ -81,7 +80,7 @@ def remove_session_group(layout: CgroupLayout) -> None:
     EngineError
         Processes that do not end.
     """
-    with _locked(layout):
+    with locked_folder(_points(layout)[0]):
         for point in _points(layout):
             folder = Path(point + layout.base)
             if folder.is_dir():
@@ -94,16 +93,6 @@ def remove_session_group(layout: CgroupLayout) -> None:
 
 def _points(layout: CgroupLayout) -> list[str]:
     return list(dict.fromkeys(layout.mounts.values()))
-
-
-@contextlib.contextmanager
-def _locked(layout: CgroupLayout) -> Iterator[None]:
-    descriptor = os.open(_points(layout)[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _remove(folder: Path) -> None:

@@ -79,11 +79,12 @@ class Containers:
         self._last_capability = last_capability()
         self._all: dict[str, Container] = {}
         self._executions: dict[str, Execution] = {}
+        self._early: dict[str, int] = {}  # status of what ended before its start was written down
         self._ended: dict[str, asyncio.Event] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.networks = Networks(root)
-        self.supervisor = Supervisor(root / "run", self._on_exit, self._on_silent)
+        self.supervisor = Supervisor(root / "run", self._on_exit)
 
     async def open(self) -> None:
         """Read what was written down, find zygote and monitor, and take note of what went on without a daemon."""
@@ -180,13 +181,7 @@ class Containers:
             reason = f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
             raise BadParameter("name container", name, reason)
         name = name.removeprefix("/") or random_name({container.name for container in self._all.values()})
-        for other in self._all.values():
-            if other.name == name:
-                reason = (
-                    f'Conflict. The container name "/{name}" is already in use by container "{other.id}". '
-                    "You have to remove (or rename) that container to be able to reuse that name."
-                )
-                raise Conflict("name container", name, reason)
+        self._require_free(name)
         image = self._images.resolve(body.get("Image") or "")
         config = merged_config(body, image.document.get("config") or {})
         host_config = {**_HOST_DEFAULTS, **(body.get("HostConfig") or {})}
@@ -210,6 +205,15 @@ class Containers:
         self._ended[identifier] = asyncio.Event()
         self._tell(container, "create")
         return container
+
+    def _require_free(self, name: str) -> None:
+        for other in self._all.values():
+            if other.name == name:
+                reason = (
+                    f'Conflict. The container name "/{name}" is already in use by container "{other.id}". '
+                    "You have to remove (or rename) that container to be able to reuse that name."
+                )
+                raise Conflict("name container", name, reason)
 
     def _check(self, config: Mapping[str, Any], host: Mapping[str, Any]) -> None:
         try:
@@ -503,13 +507,7 @@ class Containers:
             reason = f"Invalid container name ({new}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
             raise BadParameter("rename container", name, reason if new else "Neither old nor new names may be empty")
         new, old = new.removeprefix("/"), container.name
-        for other in self._all.values():
-            if other.name == new:
-                reason = (
-                    f'Conflict. The container name "/{new}" is already in use by container "{other.id}". '
-                    "You have to remove (or rename) that container to be able to reuse that name."
-                )
-                raise Conflict("rename container", name, reason)
+        self._require_free(new)
         container.name = new
         container.save(self.folder(container))
         self._tell(container, "rename", oldName=f"/{old}")
@@ -634,11 +632,6 @@ class Containers:
             self.supervisor.forget(identifier)
         else:
             self.supervisor.forget(identifier)
-
-    _early: dict[str, int] = {}  # noqa: RUF012  of one event loop
-
-    def _on_silent(self, identifier: str) -> None:
-        pass
 
     def _end(self, container: Container, status: int) -> None:
         """Write down that a container ended, and do what its policies say."""

@@ -17,12 +17,12 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from runtime.engine.cgroups import COMMON, make_session_group, remove_session_group
+from runtime.engine.lock import locked_folder
 from runtime.errors import EngineError
 from runtime.image.host import find_image
 from runtime.image.store import Image, ImageStore
@@ -67,7 +67,7 @@ class Session:
             try:
                 # 0700: a set-user-ID program that a container makes in its layer must be out of other users' reach
                 self._sessions.mkdir(mode=0o700, exist_ok=True)
-                with _guarded(self._sessions):
+                with locked_folder(self._sessions):
                     _sweep(self._sessions, self.host.cgroup)
                     self._folder = self._sessions / secrets.token_hex(6)
                     self._folder.mkdir(mode=0o700)
@@ -129,19 +129,8 @@ class Session:
         self._undo.close()
 
     def _remove_folder(self) -> None:
-        with _guarded(self._sessions):
+        with locked_folder(self._sessions):
             remove_tree(str(self._folder))
-
-
-@contextlib.contextmanager
-def _guarded(sessions: Path) -> Iterator[None]:
-    """Keep others from making or sweeping sessions meanwhile."""
-    descriptor = os.open(sessions, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _session_group(layout: CgroupLayout, session: str) -> CgroupLayout | None:

@@ -164,16 +164,13 @@ class Supervisor:
     on_exit : callable
         Called with identifier and wait status (0 to 255, or 128 + n) of each program that was started and ended, also
         of one that ended while no daemon was there.
-    on_silent : callable
-        Called with the identifier when all outputs of a program are closed and its log is whole.
     """
 
-    def __init__(self, run: Path, on_exit: Callable[[str, int], None], on_silent: Callable[[str], None]) -> None:
+    def __init__(self, run: Path, on_exit: Callable[[str, int], None]) -> None:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._zygote = Peer("zygote", run, self._from_zygote)
         self._monitor = Peer("monitor", run, self._from_monitor)
         self._on_exit = on_exit
-        self._on_silent = on_silent
         self._launches: dict[str, _Launch] = {}
         self._told = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -300,4 +297,3 @@ class Supervisor:
             self.watched.add(identifier)
         elif kind == "silent":
             self.watched.discard(identifier)
-            self._on_silent(identifier)

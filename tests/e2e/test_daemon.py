@@ -68,7 +68,7 @@ class Running:
 
 async def leave(root: Path) -> None:
     """Ask the zygote and the monitor of a root folder to end; nothing runs any more."""
-    supervisor = Supervisor(root / "run", lambda identifier, status: None, lambda identifier: None)
+    supervisor = Supervisor(root / "run", lambda identifier, status: None)
     await supervisor.connect()
     supervisor.leave()
     supervisor.close()
